@@ -1,0 +1,74 @@
+"""Messages and events as JSON values, and back: what the journal stores and what the doors stream."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from core.events import Event
+from core.types import Head, Message, ToolCall, ToolSpec, Usage
+
+_PLAIN = Message("assistant")  # a field that equals this one's is left out
+
+
+def to_json(value: Any) -> str:
+    """Encode a JSON value as the model server will see it: compact to read, not escaped, keys in their order."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def make_head(system: str, specs: Sequence[ToolSpec]) -> Head:
+    """Freeze a system prompt and tool specs to the bytes that start every request of a session."""
+    tools = [
+        {
+            "type": "function",
+            "function": {"name": s.name, "description": s.description, "parameters": dict(s.parameters)},
+        }
+        for s in specs
+    ]
+    return Head(system, to_json(tools))
+
+
+def message_to_dict(message: Message) -> dict[str, Any]:
+    """Return the message's fields as JSON values, leaving out those at their default."""
+    fields = {f.name: getattr(message, f.name) for f in dataclasses.fields(message)}
+    fields = {name: value for name, value in fields.items() if value != getattr(_PLAIN, name)} | {"role": message.role}
+    if message.tool_calls:
+        fields["tool_calls"] = [call_to_dict(call) for call in message.tool_calls]
+    if message.usage:
+        fields["usage"] = {k: v for k, v in dataclasses.asdict(message.usage).items() if v is not None}
+    if message.details:
+        fields["details"] = dict(message.details)
+    return fields
+
+
+def message_from_dict(fields: Mapping[str, Any]) -> Message:
+    """Rebuild a message. Raises: ValueError, TypeError or KeyError when the fields are not a message's."""
+    values = dict(fields)
+    values["tool_calls"] = tuple(ToolCall(**call) for call in values.get("tool_calls", ()))
+    if "usage" in values:
+        values["usage"] = Usage(**values["usage"])
+    return Message(**values)
+
+
+def call_to_dict(call: ToolCall) -> dict[str, Any]:
+    """Return a call as JSON values."""
+    fields: dict[str, Any] = {"id": call.id, "name": call.name, "arguments": dict(call.arguments)}
+    return fields | ({"problem": call.problem} if call.problem else {})
+
+
+def event_to_dict(event: Event) -> dict[str, Any]:
+    """Return an event as JSON values; `type` is its class name in snake case."""
+    fields: dict[str, Any] = {"type": re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()}
+    for f in dataclasses.fields(event):
+        value = getattr(event, f.name)
+        if isinstance(value, Message):
+            value = message_to_dict(value)
+        elif isinstance(value, ToolCall):
+            value = call_to_dict(value)
+        elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+            value = dataclasses.asdict(value)
+        fields[f.name] = value
+    return fields

@@ -1,0 +1,58 @@
+"""The error tree, sorted by who reads the message.
+
+    AgentError                                                     exit 1
+      UsageError        the command line or a settings file is wrong    -> the user, exit 2
+      ModelError        no usable reply from the model                  -> the user, exit 3
+        ModelUnavailable    nothing answers at the model's address
+      LimitReached      steps, tokens or seconds are spent              -> the user, exit 4, resumable
+      StoreError        the database cannot be read or written          -> the user, exit 5
+        SessionInUse        another process is writing this session
+      ToolError         a tool could not do what was asked              -> the model, as a tool result
+
+A message names the thing with `!r`, then the next move. Anything outside this tree is a bug and keeps its
+traceback.
+"""
+
+
+class AgentError(Exception):
+    """Something a reader other than the developer can act on."""
+
+    exit_code = 1
+
+
+class UsageError(AgentError):
+    """The command line, a setting or a path is wrong."""
+
+    exit_code = 2
+
+
+class ModelError(AgentError):
+    """The model gave no usable reply."""
+
+    exit_code = 3
+
+
+class ModelUnavailable(ModelError):
+    """Nothing answers at the model's address, or what answers is no model server."""
+
+
+class LimitReached(AgentError):
+    """A limit ended the run; the session can be resumed."""
+
+    exit_code = 4
+
+
+class StoreError(AgentError):
+    """The database cannot be opened, read or written."""
+
+    exit_code = 5
+
+
+class SessionInUse(StoreError):
+    """Another process holds this session's lock."""
+
+    exit_code = 2
+
+
+class ToolError(AgentError):
+    """A tool could not do what the model asked; the message tells the model how to go on."""

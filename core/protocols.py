@@ -1,0 +1,159 @@
+"""What the rooms ask of each other, so that none imports another."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from core.events import ModelEvent
+from core.session import Session
+from core.types import Effect, Head, Request, SessionSummary, ToolCall, ToolResult, ToolSpec
+
+
+class Model(Protocol):
+    """Something that continues a conversation."""
+
+    @property
+    def name(self) -> str:
+        """What it is called, for people and the session list."""
+        ...
+
+    def reply(self, request: Request) -> AsyncIterator[ModelEvent]:
+        """Stream one reply; the last event is the whole assistant Message.
+
+        Closing the iterator stops the generation. Raises: ModelError.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close connections."""
+        ...
+
+
+class Tools(Protocol):
+    """The hands offered to a model."""
+
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """Return what is offered now, in a stable order."""
+        ...
+
+    def effect(self, name: str) -> Effect:
+        """Return the named tool's effect; `READS` for a name that is not there, since calling it does nothing."""
+        ...
+
+    async def run(self, call: ToolCall) -> ToolResult:
+        """Run one call. Never raises but on cancellation."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """The call may run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """The call must not run; the model reads why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A person decides."""
+
+    question: str
+
+
+Verdict = Allow | Refuse | Ask
+
+
+class Policy(Protocol):
+    """What may steer a run without being part of the loop."""
+
+    def judge(self, session: Session, call: ToolCall) -> Verdict:
+        """Decide whether a call of the newest reply may run. Pure: it may be asked twice."""
+        ...
+
+    def advise(self, session: Session) -> str | None:
+        """Return a notice for the model before the next request, or None. Raises: LimitReached to end the run."""
+        ...
+
+
+class Approver(Protocol):
+    """Whoever answers a policy's questions."""
+
+    async def approve(self, call: ToolCall, question: str) -> bool:
+        """Return whether the call may run."""
+        ...
+
+
+class OutputWriter(Protocol):
+    """A tool output on its way to disk."""
+
+    @property
+    def handle(self) -> str:
+        """The name under which it can be read."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Append bytes."""
+        ...
+
+    def close(self) -> None:
+        """Make everything written readable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OutputPage:
+    """A part of a stored output. `offset` and `total` in bytes; `data` may begin and end inside a character."""
+
+    data: bytes
+    offset: int
+    total: int
+
+
+class OutputStore(Protocol):
+    """The full text of one session's long tool outputs."""
+
+    def create(self) -> OutputWriter:
+        """Begin a new output under a new handle."""
+        ...
+
+    def read(self, handle: str, offset: int, limit: int) -> OutputPage:
+        """Return at most `limit` bytes from `offset`. Raises: ToolError for an unknown handle."""
+        ...
+
+
+class SessionStore(Protocol):
+    """Where sessions are kept."""
+
+    def begin(self, session_id: str, head: Head, workspace: str, model: str) -> Session:
+        """Create a session, locked for this process. Raises: StoreError."""
+        ...
+
+    def open(self, session_id: str) -> Session:
+        """Load and lock a session. Raises: UsageError if there is none, SessionInUse, StoreError."""
+        ...
+
+    def peek(self, session_id: str) -> Session:
+        """Load a session without locking it; appending to it raises StoreError. Raises: as `open`."""
+        ...
+
+    def fork(self, session_id: str) -> Session:
+        """Copy a session up to its last finished step into a new one, locked for this process."""
+        ...
+
+    def list(self, limit: int) -> Sequence[SessionSummary]:
+        """Return the newest sessions first."""
+        ...
+
+    def outputs(self, session_id: str) -> OutputStore:
+        """Return the long outputs of one session, whether it exists yet or not."""
+        ...
+
+    def close(self) -> None:
+        """Close the database."""
+        ...
