@@ -33,8 +33,8 @@ def make_head(system: str, specs: Sequence[ToolSpec]) -> Head:
 
 def message_to_dict(message: Message) -> dict[str, Any]:
     """Return the message's fields as JSON values, leaving out those at their default."""
-    fields = {f.name: getattr(message, f.name) for f in dataclasses.fields(message)}
-    fields = {name: value for name, value in fields.items() if value != getattr(_PLAIN, name)} | {"role": message.role}
+    fields: dict[str, Any] = {f.name: getattr(message, f.name) for f in dataclasses.fields(message)}
+    fields = {"role": message.role} | {k: v for k, v in fields.items() if v != getattr(_PLAIN, k)}
     if message.tool_calls:
         fields["tool_calls"] = [call_to_dict(call) for call in message.tool_calls]
     if message.usage:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from core.events import ModelEvent
 from core.session import Session
-from core.types import Effect, Head, Request, SessionSummary, ToolCall, ToolResult, ToolSpec
+from core.types import Effect, Entry, Head, Request, SessionSummary, ToolCall, ToolResult, ToolSpec
 
 
 class Model(Protocol):
@@ -19,7 +19,7 @@ class Model(Protocol):
         """What it is called, for people and the session list."""
         ...
 
-    def reply(self, request: Request) -> AsyncIterator[ModelEvent]:
+    def reply(self, request: Request) -> AsyncGenerator[ModelEvent, None]:
         """Stream one reply; the last event is the whole assistant Message.
 
         Closing the iterator stops the generation. Raises: ModelError.
@@ -77,12 +77,20 @@ class Policy(Protocol):
         ...
 
     def advise(self, session: Session) -> str | None:
-        """Return a notice for the model before the next request, or None. Raises: LimitReached to end the run."""
+        """Return a notice for the model before the next request, or None.
+
+        Raises: LimitReached or ModelError to end the run.
+        """
         ...
 
 
 class Approver(Protocol):
-    """Whoever answers a policy's questions."""
+    """Whoever answers a policy's questions; several may be asked at once and are answered one by one."""
+
+    @property
+    def refusal(self) -> str:
+        """What the model is told after a no: "the user said no"."""
+        ...
 
     async def approve(self, call: ToolCall, question: str) -> bool:
         """Return whether the call may run."""
@@ -148,6 +156,14 @@ class SessionStore(Protocol):
 
     def list(self, limit: int) -> Sequence[SessionSummary]:
         """Return the newest sessions first."""
+        ...
+
+    def find(self, session_id: str) -> SessionSummary:
+        """Return the session whose id this is or begins with. Raises: UsageError naming what there is."""
+        ...
+
+    def entries_after(self, session_id: str, seq: int) -> Sequence[tuple[int, Entry]]:
+        """Return the entries with a number above `seq` (0: all), for following another process's session."""
         ...
 
     def outputs(self, session_id: str) -> OutputStore:

@@ -15,8 +15,12 @@ class SessionLog(Protocol):
         """Write an entry, and that the calls with the ids `started` may be running from now on."""
         ...
 
+    def hold(self, call_id: str) -> None:
+        """Write that a call, counted as started with its reply, waits for approval and has not run."""
+        ...
+
     def start(self, call_id: str) -> None:
-        """Write that a call which had to wait for approval may be running from now on."""
+        """Write that a held call was approved and may be running from now on."""
         ...
 
     def close(self) -> None:
@@ -37,10 +41,12 @@ class Session:
     ) -> None:
         self.id = id
         self.head = head
-        self.in_doubt = frozenset(in_doubt)  # started by an earlier process, with no result on disk
         self._log = log
         self._entries = list(entries)
         self._messages = [entry for entry in self._entries if isinstance(entry, Message)]
+        # Calls with an effect that may have run though no result is on disk. Effects run one by one and results are
+        # saved in order, so of the calls an earlier process had marked, only the first without a result can have run.
+        self.in_doubt = {call.id for call in self.pending_calls()[:1]} & set(in_doubt)
 
     @property
     def entries(self) -> Sequence[Entry]:
@@ -58,9 +64,14 @@ class Session:
         self._entries.append(entry)
         if isinstance(entry, Message):
             self._messages.append(entry)
+            self.in_doubt.discard(entry.call_id)
+
+    def hold(self, call: ToolCall) -> None:
+        """Write that `call` waits for approval, so that a crash meanwhile leaves no doubt: it has not run."""
+        self._log.hold(call.id)
 
     def start(self, call: ToolCall) -> None:
-        """Write that `call`, approved after its reply was saved, may be running from now on."""
+        """Write that `call` was approved and may be running from now on."""
         self._log.start(call.id)
 
     def close(self) -> None:

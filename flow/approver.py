@@ -1,0 +1,17 @@
+"""The approver of runs that nobody watches: it says no, and the run goes on."""
+
+from __future__ import annotations
+
+from core.types import ToolCall
+
+
+class NobodyThere:
+    """Refuses whatever needs a person."""
+
+    refusal = (
+        "it needs a person's approval, and nobody is here to give it. Find a way without it, or say what is needed."
+    )
+
+    async def approve(self, call: ToolCall, question: str) -> bool:
+        """Say no."""
+        return False
