@@ -1,0 +1,189 @@
+"""Turn defaults, the user's files, the environment and flags into one Settings, each value knowing its origin.
+
+Later wins: defaults < user config file < `.env` of the agent's own checkout < environment < flags. A file of the
+project being worked on is never read: it must not be able to change the model's address, a key or a limit.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from core.errors import UsageError
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+def _setting(default: Any, help: str, parse: Callable[[str], Any], secret: bool = False) -> Any:
+    return field(default=default, metadata={"help": help, "parse": parse, "secret": secret})
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _optional(value: str) -> str | None:
+    return value or None
+
+
+def _switch(value: str) -> bool:
+    if value.lower() in ("1", "true", "yes", "on"):
+        return True
+    if value.lower() in ("0", "false", "no", "off", ""):
+        return False
+    raise ValueError("expected on or off")
+
+
+def _count(value: str) -> int:
+    if not value.isdecimal() or int(value) < 1:
+        raise ValueError("expected a whole number from 1")
+    return int(value)
+
+
+def _seconds(value: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        raise ValueError("expected a number of seconds") from None
+    if not 0 < seconds < float("inf"):
+        raise ValueError("expected a number of seconds above 0")
+    return seconds
+
+
+def _temperature(value: str) -> float | None:
+    try:
+        number = float(value) if value else None
+    except ValueError:
+        raise ValueError("expected a number from 0 to 2") from None
+    if number is not None and not 0 <= number <= 2:
+        raise ValueError("expected a number from 0 to 2")
+    return number
+
+
+def _log_level(value: str) -> str:
+    if value.upper() not in LOG_LEVELS:
+        raise ValueError(f"expected one of {', '.join(LOG_LEVELS)}")
+    return value.upper()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a person can set. The variable of each is `AGENT_` and its name in capitals."""
+
+    model: str | None = _setting(None, "model name, as the server lists it; `rules` for the embedded rules", _optional)
+    model_url: str | None = _setting(
+        None, "address of an OpenAI-compatible server; unset: look on this machine", _optional
+    )
+    api_key: str | None = _setting(None, "key for that server, where it wants one", _optional, secret=True)
+    max_steps: int = _setting(20, "most replies of the model in one run", _count)
+    temperature: float | None = _setting(None, "sampling temperature, 0 to 2; unset: the server's own", _temperature)
+    idle_timeout_s: float = _setting(600.0, "seconds a model may be silent before the run gives up", _seconds)
+    home: str = _setting(str(CHECKOUT / "workspace"), "folder of the database, logs and skills", _text)
+    workspace: str | None = _setting(None, "folder the tools may touch; unset: the home", _optional)
+    enable_shell: bool = _setting(True, "offer the shell tool", _switch)
+    enable_files: bool = _setting(True, "offer the file tools", _switch)
+    enable_fetch: bool = _setting(True, "offer the fetch tool, where it is installed", _switch)
+    enable_data_view: bool = _setting(True, "offer the data tools, where they are installed", _switch)
+    enable_pyexe: bool = _setting(True, "offer the Python tool, where it is installed", _switch)
+    log_level: str = _setting("INFO", "how much goes to the log file: DEBUG, INFO, WARNING, ERROR", _log_level)
+    origin: Mapping[str, str] = field(default_factory=dict)  # setting name -> where its value came from
+
+    @property
+    def home_folder(self) -> Path:
+        """The home as an absolute path."""
+        return Path(self.home).expanduser().absolute()
+
+    @property
+    def state_folder(self) -> Path:
+        """The part of the home that only the program itself may see: database, locks, logs."""
+        return self.home_folder / ".agent"
+
+    @property
+    def workspace_folder(self) -> Path:
+        """What the tools may touch, as an absolute path."""
+        return Path(self.workspace).expanduser().absolute() if self.workspace else self.home_folder
+
+
+SETTINGS = {f.name: f for f in fields(Settings) if f.metadata}
+
+
+def config_file(environment: Mapping[str, str]) -> Path:
+    """Return where the user's config file is looked for."""
+    if path := environment.get("AGENT_CONFIG"):
+        return Path(path).expanduser()
+    folder = environment.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(folder) / "agent" / "config.toml"
+
+
+def load_settings(
+    flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None, dotenv: Path | None = None
+) -> Settings:
+    """Read every source; a flag that is None does not count. Raises: UsageError naming the source and the value."""
+    environment = os.environ if environment is None else environment
+    values: dict[str, Any] = {}
+    origin = dict.fromkeys(SETTINGS, "default")
+    path = config_file(environment)
+    for name, value in _read_config(path).items():
+        _take(values, origin, name, value, str(path))
+    dotenv = dotenv or CHECKOUT / ".env"
+    for name, text in _read_dotenv(dotenv).items():
+        _take(values, origin, name, text, str(dotenv))
+    for name in SETTINGS:
+        if (variable := variable_of(name)) in environment:
+            _take(values, origin, name, environment[variable], f"environment {variable}")
+    for name, value in (flags or {}).items():
+        if value is not None:
+            _take(values, origin, name, value, "--" + name.replace("_", "-"))
+    return Settings(**values, origin=origin)
+
+
+def variable_of(name: str) -> str:
+    """Return the environment variable of a setting."""
+    return "AGENT_" + name.upper()
+
+
+def _take(values: dict[str, Any], origin: dict[str, str], name: str, value: Any, source: str) -> None:
+    if name not in SETTINGS:
+        raise UsageError(f"{source}: no setting {name!r}; there are: {', '.join(SETTINGS)}")
+    try:
+        values[name] = SETTINGS[name].metadata["parse"](_as_text(value))
+    except ValueError as error:
+        shown = "(hidden)" if SETTINGS[name].metadata["secret"] else repr(value)
+        raise UsageError(f"{source}: {name} = {shown}: {error}") from None
+    origin[name] = source
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return str(value).strip()
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"cannot read the config file {str(path)!r}: {error}; correct it or move it away") from error
+
+
+def _read_dotenv(path: Path) -> dict[str, str]:
+    """Return the `AGENT_*` lines of a .env file by setting name; other lines belong to other programs."""
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read {str(path)!r}: {error}; correct it or move it away") from error
+    values = {}
+    for line in lines:
+        key, found, value = line.strip().removeprefix("export ").partition("=")
+        if found and key.strip().startswith("AGENT_") and not line.lstrip().startswith("#"):
+            values[key.strip().removeprefix("AGENT_").lower()] = value.strip().strip("'\"")
+    return values

@@ -1,0 +1,164 @@
+"""`chat`: the conversation. Type, see each step, Ctrl-C stops the reply and not the program, Ctrl-D leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING
+
+import click
+
+from boot.settings import Settings
+from boot.wire import RULES, Agent, Conversation, open_agent
+from core.errors import AgentError, SessionInUse, UsageError
+from core.events import Event
+from core.version import VERSION
+from servr.terminal.options import with_settings
+from servr.terminal.text import one_line
+
+if TYPE_CHECKING:
+    from servr.terminal.draw import Drawer
+
+SHOWN_AGAIN = 12  # messages drawn when a session is resumed
+NO_MODEL = """No model server runs on this machine, so these are embedded rules and no language model: they list, read and write
+files, run commands and calculate. Start LM Studio, Ollama or `./runsv.sh MODEL.gguf`, or give --model-url URL."""
+HELP = """  /new          begin a new session with the next message
+  /sessions     list the newest sessions
+  /resume ID    take up a session
+  /continue     go on with a turn that an error or a limit ended
+  /exit         leave (as Ctrl-D does)
+  Ctrl-J begins a new line, Ctrl-C stops a reply. Everything else is sent to the model."""
+
+
+@click.command("chat", help="Talk with the agent.")
+@with_settings
+def command(settings: Settings) -> int:
+    """Open the chat."""
+    return open_chat(settings)
+
+
+def open_chat(settings: Settings, resume: str | None = None) -> int:
+    """Chat until the person leaves. Raises: UsageError without a terminal."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError('the chat needs a terminal; without one use: python cli.py run "TASK", or `run -` for stdin')
+    return asyncio.run(Chat(settings).run(resume))
+
+
+class Chat:
+    """One person at one terminal, with one conversation at a time."""
+
+    def __init__(self, settings: Settings) -> None:
+        from rich.console import Console
+
+        from servr.terminal.prompt import Prompt
+
+        self._settings = settings
+        self._console = Console(highlight=False)
+        self._prompt = Prompt(settings.state_folder / "history")
+        self._conversation: Conversation | None = None
+
+    async def run(self, resume: str | None) -> int:
+        """Read lines and run turns until Ctrl-D or /exit."""
+        async with open_agent(self._settings, approver=self._prompt) as agent:
+            self._banner(agent)
+            if resume:
+                await self._resume(agent, resume)
+            while (line := await self._prompt.read()) is not None:
+                if line.startswith("/") and "\n" not in line:
+                    if not await self._command(agent, line):
+                        break
+                elif line.strip():
+                    self._conversation = self._conversation or agent.begin()
+                    await self._turn(self._conversation, self._conversation.say(line))
+            self._goodbye()
+        return 0
+
+    async def _turn(self, conversation: Conversation, stream: AsyncGenerator[Event, None]) -> None:
+        """Draw one turn; Ctrl-C ends it and keeps what had arrived."""
+        from servr.terminal.draw import Drawer
+
+        drawer = Drawer(self._console)
+        drawing = asyncio.ensure_future(_draw_all(stream, drawer))
+        loop = asyncio.get_running_loop()
+        with suppress(NotImplementedError):  # Windows has no signal handlers here; there Ctrl-C ends the program
+            loop.add_signal_handler(signal.SIGINT, drawing.cancel)
+        try:
+            await drawing
+            drawer.counts(conversation.result().usage)
+        except asyncio.CancelledError:
+            partial_text = drawer.partial_text
+            drawer.end()
+            conversation.interrupt(partial_text)
+            self._console.print("  stopped", style="yellow")
+        except AgentError as error:
+            drawer.end()
+            self._console.print(f"  error: {error}", style="red", markup=False)
+            self._console.print("  /continue goes on with this turn; a new message begins another", style="dim")
+        finally:
+            drawer.end()
+            with suppress(NotImplementedError):
+                loop.remove_signal_handler(signal.SIGINT)
+
+    async def _command(self, agent: Agent, line: str) -> bool:
+        """Do a slash command. Returns: False to leave the chat."""
+        name, _, argument = line[1:].strip().partition(" ")
+        match name:
+            case "exit" | "quit":
+                return False
+            case "new":
+                self._conversation = None
+                self._console.print("  a new session begins with your next message", style="dim")
+            case "continue" if self._conversation:
+                await self._turn(self._conversation, self._conversation.go_on())
+            case "resume" if argument.strip():
+                await self._resume(agent, argument.strip())
+            case "sessions":
+                for session in agent.parts.sessions.list(10):
+                    self._console.print(f"  {session.id}  {one_line(session.title, 50)}", markup=False)
+            case _:
+                self._console.print(HELP, markup=False)
+        return True
+
+    async def _resume(self, agent: Agent, session_id: str) -> None:
+        """Take up a session, or what the person chooses when another process is writing it."""
+        from servr.terminal.draw import draw_past
+        from servr.terminal.watch import watch
+
+        try:
+            self._conversation = agent.resume(session_id)
+        except SessionInUse as error:
+            self._console.print(f"  {error}", markup=False)
+            match await self._prompt.choose("watch it, fork it, or neither?", ("w", "f", "n")):
+                case "f":
+                    self._conversation = agent.fork(session_id)
+                case "w":
+                    await watch(agent.parts.sessions, session_id, self._console)
+                    return
+                case _:
+                    return
+        session = self._conversation.session
+        draw_past(self._console, session.messages[-SHOWN_AGAIN:])
+        if not session.is_answered():
+            self._console.print("  the last turn was not finished; going on", style="dim")
+            await self._turn(self._conversation, self._conversation.go_on())
+
+    def _banner(self, agent: Agent) -> None:
+        self._console.print(f"Agent {VERSION}", style="bold", end="")
+        self._console.print(f"  model {agent.parts.model.name}, workspace {agent.parts.workspace}", markup=False)
+        if agent.parts.model.name == RULES:
+            self._console.print(NO_MODEL, style="yellow", markup=False)
+        self._console.print("Enter sends, Ctrl-C stops a reply, Ctrl-D leaves, /help tells more.", style="dim")
+
+    def _goodbye(self) -> None:
+        if self._conversation:
+            print(f"python cli.py resume {self._conversation.session.id}  goes on with this session")
+
+
+async def _draw_all(stream: AsyncGenerator[Event, None], drawer: Drawer) -> None:
+    drawer.begin()
+    async with aclosing(stream):
+        async for event in stream:
+            drawer.draw(event)

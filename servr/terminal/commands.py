@@ -1,0 +1,54 @@
+"""The click group behind `cli.py`: it knows every command's name and help, and imports one only to call it."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import click
+
+from core.version import VERSION
+from servr.terminal.options import agent_options, merged_settings
+
+# name: (file, one line of help). Static, so that `--help` and completion load no command.
+COMMANDS = {
+    "chat": ("chat", "Talk with the agent (the default)."),
+    "run": ("run", "Do one task without a conversation and print the answer."),
+    "resume": ("resume", "Go on with a session where it stopped."),
+    "sessions": ("sessions", "List the sessions, newest first."),
+    "settings": ("settings", "Show every setting, its value and where it comes from."),
+}
+
+
+class Commands(click.Group):
+    """A group whose commands are files of this folder."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """Return the names, in the order of `--help`."""
+        return list(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """Import and return one command."""
+        if name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"servr.terminal.{COMMANDS[name][0]}").command
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=Commands, invoke_without_command=True, help="A local-first coding agent. Without a command: the chat.")
+@click.version_option(VERSION, message="agent %(version)s")
+@agent_options
+def group(**flags: Any) -> int:
+    """Remember the options before the command's name, or open the chat."""
+    context = click.get_current_context()
+    if context.invoked_subcommand:
+        context.obj = flags
+        return 0
+    from servr.terminal.chat import open_chat
+
+    return open_chat(merged_settings(flags))

@@ -1,0 +1,57 @@
+"""What a person types: messages with a history and editing, choices, and answers to a policy's questions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.history import FileHistory
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+
+from core.types import ToolCall
+from servr.terminal.text import plain
+
+
+class Prompt:
+    """The input line. It is the chat's Approver too."""
+
+    refusal = "the user said no."
+
+    def __init__(self, history: Path) -> None:
+        keys = KeyBindings()
+
+        @keys.add("c-j")
+        @keys.add("escape", "enter")
+        def _(event: KeyPressEvent) -> None:
+            event.current_buffer.insert_text("\n")
+
+        self._session: PromptSession[str] = PromptSession(
+            history=FileHistory(str(history)), key_bindings=keys, enable_suspend=True
+        )
+        self._one_at_a_time = asyncio.Lock()
+
+    async def read(self) -> str | None:
+        """Return the next message, "" after Ctrl-C, None after Ctrl-D."""
+        try:
+            return await self._session.prompt_async("› ", prompt_continuation="  ")
+        except KeyboardInterrupt:
+            return ""
+        except EOFError:
+            return None
+
+    async def choose(self, question: str, letters: Sequence[str]) -> str:
+        """Return one of `letters`; the last one for Ctrl-C, Ctrl-D and anything else."""
+        asking: PromptSession[str] = PromptSession()  # not in the history of messages
+        try:
+            answer = await asking.prompt_async(f"{question} [{'/'.join(letters)}] ")
+        except (KeyboardInterrupt, EOFError):
+            return letters[-1]
+        letter = answer.strip().lower()[:1]
+        return letter if letter in letters else letters[-1]
+
+    async def approve(self, call: ToolCall, question: str) -> bool:
+        """Ask the person; anything but y is a no."""
+        async with self._one_at_a_time:
+            return await self.choose(plain(question), ("y", "n")) == "y"

@@ -1,0 +1,25 @@
+"""`settings`: every setting, its value and where the value comes from."""
+
+from __future__ import annotations
+
+import click
+
+from boot.settings import SETTINGS, Settings, variable_of
+from servr.terminal.options import with_settings
+
+
+@click.command("settings", help="Show every setting, its value and where it comes from.")
+@with_settings
+def command(settings: Settings) -> None:
+    """Show the settings."""
+    for name, setting in SETTINGS.items():
+        value = getattr(settings, name)
+        if value is not None and setting.metadata["secret"]:
+            value = "(hidden)"
+        print(f"{variable_of(name):24} {_shown(value):32} {settings.origin[name]:24} {setting.metadata['help']}")
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "-"
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
