@@ -18,12 +18,12 @@ class HideSecrets(logging.Formatter):
 
     def __init__(self, secrets: Iterable[str | None]) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s [%(process)d] %(message)s")
-        self._secrets = [secret for secret in secrets if secret]
+        self.secrets = {secret for secret in secrets if secret}
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, traceback included, without secrets."""
         text = SECRET.sub(lambda match: (match[1] or "") + HIDDEN, super().format(record))
-        for secret in self._secrets:
+        for secret in self.secrets:
             text = text.replace(secret, HIDDEN)
         return text
 
@@ -36,12 +36,15 @@ def open_log(folder: Path, level: str, secrets: Iterable[str | None]) -> None:
     logger = logging.getLogger("agent")
     logger.setLevel(level)
     path = folder / "agent.log"
-    if any(getattr(handler, "baseFilename", None) == str(path) for handler in logger.handlers):
-        return
+    for handler in logger.handlers:
+        if isinstance(handler, logging.FileHandler) and handler.baseFilename == str(path):
+            if isinstance(handler.formatter, HideSecrets):
+                handler.formatter.secrets.update(secret for secret in secrets if secret)
+            return
     folder.mkdir(parents=True, exist_ok=True)
     if path.exists() and path.stat().st_size > MOST_BYTES:
         path.replace(path.with_suffix(".log.1"))
-    handler = logging.FileHandler(path, encoding="utf-8", delay=True)
-    handler.setFormatter(HideSecrets(secrets))
-    logger.addHandler(handler)
+    file = logging.FileHandler(path, encoding="utf-8", delay=True)
+    file.setFormatter(HideSecrets(secrets))
+    logger.addHandler(file)
     logger.propagate = False
