@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-
-from store.database import Database
-from store.journal import SessionJournal
+from pathlib import Path
 
 from boot.settings import Settings
 from core.errors import StoreError, UsageError
+from store.database import Database
+from store.journal import SessionJournal
 
 
 def prepare_home(settings: Settings) -> None:
@@ -24,6 +24,8 @@ def prepare_home(settings: Settings) -> None:
     workspace = settings.workspace_folder
     if not workspace.is_dir():
         raise UsageError(f"the workspace {str(workspace)!r} is no folder; create it or name another with --workspace")
+    if inside(settings.state_folder, workspace):
+        raise UsageError(f"the workspace {str(workspace)!r} is the agent's own state; name another with --workspace")
     if not os.access(workspace, os.R_OK | os.X_OK):
         raise UsageError(f"the workspace {str(workspace)!r} cannot be read; change its permissions or name another")
 
@@ -31,3 +33,9 @@ def prepare_home(settings: Settings) -> None:
 def open_sessions(settings: Settings) -> SessionJournal:
     """Open the home's session store. Raises: StoreError."""
     return SessionJournal(Database(settings.state_folder / "agent.db"), settings.state_folder / "locks")
+
+
+def inside(folder: Path, path: Path) -> list[str]:
+    """Return `path` relative to `folder` as a list of one, or an empty list where it is not inside."""
+    real, inner = os.path.realpath(folder), os.path.realpath(path)
+    return [os.path.relpath(inner, real)] if os.path.commonpath([real, inner]) == real else []

@@ -83,6 +83,7 @@ class Settings:
     max_steps: int = _setting(20, "most replies of the model in one run", _count)
     temperature: float | None = _setting(None, "sampling temperature, 0 to 2; unset: the server's own", _temperature)
     idle_timeout_s: float = _setting(600.0, "seconds a model may be silent before the run gives up", _seconds)
+    load_timeout_s: float = _setting(600.0, "seconds to wait for a model that is loading or busy", _seconds)
     home: str = _setting(str(CHECKOUT / "workspace"), "folder of the database, logs and skills", _text)
     workspace: str | None = _setting(None, "folder the tools may touch; unset: the home", _optional)
     enable_shell: bool = _setting(True, "offer the shell tool", _switch)

@@ -5,18 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gate.openai_chat import OpenAIChat
-from store.journal import new_session_id
-from tool.beneath import Root
-from tool.calculate import calculate
-from tool.declare import Tool
-from tool.files import file_tools
-from tool.read_output import read_output_tool
-from tool.sandbox.bubblewrap import Bubblewrap
-from tool.shell import shell_tool
-from tool.toolbox import ToolBox
-
-from boot.home import open_sessions, prepare_home
+from boot.home import inside, open_sessions, prepare_home
 from boot.logs import open_log
 from boot.settings import Settings, load_settings
 from core.errors import ModelUnavailable, UsageError
@@ -28,6 +17,16 @@ from flow.policies.empty_reply import EmptyReply
 from flow.policies.repetition import Repetition
 from flow.policies.step_limit import StepLimit
 from gate.discovery import find_server
+from gate.openai_chat import OpenAIChat
+from store.journal import new_session_id
+from tool.beneath import Root
+from tool.calculate import calculate
+from tool.declare import Tool
+from tool.files import file_tools
+from tool.read_output import read_output_tool
+from tool.sandbox.bubblewrap import Bubblewrap
+from tool.shell import shell_tool
+from tool.toolbox import ToolBox
 
 __all__ = ["RULES", "Agent", "Conversation", "open_agent"]
 
@@ -50,8 +49,10 @@ async def _open_parts(settings: Settings) -> Parts:
     prepare_home(settings)
     open_log(settings.state_folder / "logs", settings.log_level, [settings.api_key])
     model = await open_model(settings)
-    root = Root(settings.workspace_folder)
-    runner = Bubblewrap(settings.workspace_folder)
+    workspace = settings.workspace_folder
+    hidden, read_only = inside(workspace, settings.state_folder), inside(workspace, settings.home_folder / "skills")
+    root = Root(workspace, hidden, read_only)
+    runner = Bubblewrap(workspace, hidden, [*read_only, ".git"])
 
     def make_tools(outputs: OutputStore, extra: Sequence[Callable[..., Any]]) -> Tools:
         tools: list[Tool] = [calculate, read_output_tool(outputs)]
@@ -64,9 +65,7 @@ async def _open_parts(settings: Settings) -> Parts:
     def make_policies(since: int) -> Sequence[Policy]:
         return [CutOff(), StepLimit(settings.max_steps, since), EmptyReply(since), Repetition(since)]
 
-    return Parts(
-        model, open_sessions(settings), str(settings.workspace_folder), new_session_id, make_tools, make_policies
-    )
+    return Parts(model, open_sessions(settings), str(workspace), new_session_id, make_tools, make_policies)
 
 
 async def open_model(settings: Settings) -> Model:
@@ -81,6 +80,7 @@ async def open_model(settings: Settings) -> Model:
             api_key=settings.api_key,
             temperature=settings.temperature,
             idle_timeout_s=settings.idle_timeout_s,
+            load_timeout_s=settings.load_timeout_s,
         )
     if settings.model:
         raise ModelUnavailable(

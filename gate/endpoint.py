@@ -66,5 +66,7 @@ def _split(address: str) -> SplitResult:
         valid = False
     if not valid:
         shown = address.rpartition("@")[2]
-        raise UsageError(f"{shown!r} is no address of a model server; it looks like 'http://127.0.0.1:1234/v1'")
+        raise UsageError(
+            f"{shown!r} is no address of a model server; give --model-url one like 'http://127.0.0.1:1234/v1'"
+        )
     return parts

@@ -44,7 +44,7 @@ class RuleBased:
     @property
     def name(self) -> str:
         """What it is called."""
-        return "rules (no model)"
+        return "rules"
 
     async def reply(self, request: Request) -> AsyncGenerator[ModelEvent, None]:
         """Stream one reply; the last event is the whole assistant Message."""

@@ -45,13 +45,12 @@ class ModelServer:
         self.stop()
         check(path, options)
         self._path = path
-        try:
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.stop)
             self._spawn(options)
             url = self._await_report()
             _check_health(url)
-        except BaseException:
-            self.stop()
-            raise
+            undo.pop_all()
         return f"{url}/v1"
 
     def wait(self) -> None:

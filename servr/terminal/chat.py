@@ -79,6 +79,7 @@ class Chat:
     async def _turn(self, conversation: Conversation, stream: AsyncGenerator[Event, None]) -> None:
         """Draw one turn; Ctrl-C ends it and keeps what had arrived."""
         from servr.terminal.draw import Drawer
+        from servr.terminal.prompt import no_echo
 
         drawer = Drawer(self._console)
         drawing = asyncio.ensure_future(_draw_all(stream, drawer))
@@ -86,7 +87,8 @@ class Chat:
         with suppress(NotImplementedError):  # Windows has no signal handlers here; there Ctrl-C ends the program
             loop.add_signal_handler(signal.SIGINT, drawing.cancel)
         try:
-            await drawing
+            with no_echo():
+                await drawing
             drawer.counts(conversation.result().usage)
         except asyncio.CancelledError:
             partial_text = drawer.partial_text

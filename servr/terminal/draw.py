@@ -24,6 +24,7 @@ from core.events import (
 )
 from core.types import Message, ToolCall, ToolResult, Usage
 from servr.terminal.text import one_line, plain
+from servr.terminal.wrap import Wrapper
 
 PREVIEW_LINES = 6
 
@@ -35,7 +36,8 @@ class Drawer:
         self._console = console
         self._status: Status | None = None
         self._began = time.monotonic()
-        self._in_line = False  # the cursor stands behind streamed text
+        self._wrapper = Wrapper(console.width)
+        self._style = ""  # of the text being streamed
         self.partial_text = ""
 
     def begin(self) -> None:
@@ -70,9 +72,9 @@ class Drawer:
         if self._status:
             self._status.stop()
             self._status = None
-        if self._in_line:
-            self._console.print()
-            self._in_line = False
+        self._show(self._wrapper.finish())
+        if self._wrapper.in_line:
+            self._show(self._wrapper.feed("\n"))
 
     def counts(self, usage: Usage) -> None:
         """Write what the turn cost, as the server counted it; nothing where it did not."""
@@ -86,12 +88,14 @@ class Drawer:
         self._line(Text("  " + ", ".join(parts), "dim"))
 
     def _stream(self, text: str, style: str) -> None:
-        if self._status:
+        if self._status or style != self._style:
             self.end()
-        shown = plain(text)
-        self._console.print(Text(shown, style), end="", soft_wrap=True)
-        if shown:
-            self._in_line = not shown.endswith("\n")
+        self._style = style
+        self._show(self._wrapper.feed(plain(text)))
+
+    def _show(self, text: str) -> None:
+        if text:
+            self._console.print(Text(text, self._style), end="", soft_wrap=True)
 
     def _replied(self, message: Message) -> None:
         self.end()

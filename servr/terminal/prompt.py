@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from prompt_toolkit import PromptSession
@@ -55,3 +57,20 @@ class Prompt:
         """Ask the person; anything but y is a no."""
         async with self._one_at_a_time:
             return await self.choose(plain(question), ("y", "n")) == "y"
+
+
+@contextmanager
+def no_echo() -> Iterator[None]:
+    """Keep what is typed meanwhile off the screen; it is read at the next prompt. Ctrl-C still interrupts."""
+    try:
+        import termios
+    except ImportError:  # Windows, where the console does not echo between prompts
+        yield
+        return
+    before = termios.tcgetattr(sys.stdin)
+    quiet = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
+    termios.tcsetattr(sys.stdin, termios.TCSADRAIN, quiet)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)

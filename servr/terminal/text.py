@@ -18,4 +18,4 @@ def plain(text: str) -> str:
 def one_line(text: str, width: int) -> str:
     """Return `text` on one line of at most `width` characters, with what is cut off marked."""
     line = " ".join(plain(text).split())
-    return line if len(line) <= width else line[: max(1, width - 1)] + "…"
+    return line if len(line) <= width else line[: max(0, width - 1)] + "…"

@@ -28,7 +28,7 @@ def test_every_usual_form_of_an_address_leads_to_the_same_place(typed: str, chat
 @pytest.mark.parametrize("typed", ["", "http://", "ftp://host/v1", "http://host:port", "http://ho st", "http://[::1"])
 def test_an_address_that_is_none_is_a_usage_error(typed: str) -> None:
     with pytest.raises(
-        UsageError, match=r"is no address of a model server; it looks like 'http://127\.0\.0\.1:1234/v1'"
+        UsageError, match=r"is no address of a model server; give --model-url one like 'http://127\.0\.0\.1:1234/v1'"
     ):
         parse_endpoint(typed)
 
