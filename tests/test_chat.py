@@ -95,6 +95,8 @@ def test_a_slash_command_helps_and_begins_a_new_session(tmp_path: Path) -> None:
         person.wait_for("/resume ID")
         person.type("calculate 1+1")
         person.wait_for("1+1 = 2")
+        person.type("/resume nothing")
+        person.wait_for("no session 'nothing'")
         person.type("/new")
         person.wait_for("new session")
         person.type("calculate 2+2")

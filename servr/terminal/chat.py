@@ -67,14 +67,22 @@ class Chat:
             if resume:
                 await self._resume(agent, resume)
             while (line := await self._prompt.read()) is not None:
-                if line.startswith("/") and "\n" not in line:
-                    if not await self._command(agent, line):
+                try:
+                    if not await self._answer(agent, line):
                         break
-                elif line.strip():
-                    self._conversation = self._conversation or agent.begin()
-                    await self._turn(self._conversation, self._conversation.say(line))
+                except AgentError as error:
+                    self._console.print(f"  error: {error}", style="red", markup=False)
             self._goodbye()
         return 0
+
+    async def _answer(self, agent: Agent, line: str) -> bool:
+        """Do what a line asks. Returns: False to leave the chat. Raises: AgentError, which the chat outlives."""
+        if line.startswith("/") and "\n" not in line:
+            return await self._command(agent, line)
+        if line.strip():
+            self._conversation = self._conversation or agent.begin()
+            await self._turn(self._conversation, self._conversation.say(line))
+        return True
 
     async def _turn(self, conversation: Conversation, stream: AsyncGenerator[Event, None]) -> None:
         """Draw one turn; Ctrl-C ends it and keeps what had arrived."""
@@ -129,21 +137,28 @@ class Chat:
         from servr.terminal.draw import draw_past
         from servr.terminal.watch import watch
 
+        session = agent.parts.sessions.find(session_id)
+        if session.workspace != agent.parts.workspace:
+            command = f"python cli.py resume {session.id}"
+            self._console.print(
+                f"  that session's workspace is {session.workspace}; leave, then: {command}", markup=False
+            )
+            return
         try:
-            self._conversation = agent.resume(session_id)
+            self._conversation = agent.resume(session.id)
         except SessionInUse as error:
             self._console.print(f"  {error}", markup=False)
             match await self._prompt.choose("watch it, fork it, or neither?", ("w", "f", "n")):
                 case "f":
-                    self._conversation = agent.fork(session_id)
+                    self._conversation = agent.fork(session.id)
                 case "w":
-                    await watch(agent.parts.sessions, session_id, self._console)
+                    await watch(agent.parts.sessions, session.id, self._console)
                     return
                 case _:
                     return
-        session = self._conversation.session
-        draw_past(self._console, session.messages[-SHOWN_AGAIN:])
-        if not session.is_answered():
+        taken_up = self._conversation.session
+        draw_past(self._console, taken_up.messages[-SHOWN_AGAIN:])
+        if not taken_up.is_answered():
             self._console.print("  the last turn was not finished; going on", style="dim")
             await self._turn(self._conversation, self._conversation.go_on())
 

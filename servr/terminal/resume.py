@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import sys
 from collections.abc import AsyncGenerator
 
 import click
 
-from boot.home import open_sessions, prepare_home
 from boot.settings import Settings
 from boot.wire import Agent, Conversation
-from core.errors import UsageError
 from core.events import Event
-from core.types import SessionSummary
 from servr.terminal.options import with_settings
 from servr.terminal.run import OUTPUTS, run_headless
+from servr.terminal.sessions import find_session, settings_of
 
 
 @click.command("resume", help="Go on with session ID, or the newest one, where it stopped.")
@@ -26,8 +23,7 @@ from servr.terminal.run import OUTPUTS, run_headless
 def command(session_id: str | None, output: str | None, settings: Settings) -> int:
     """Resume a session."""
     session = find_session(settings, session_id)
-    if settings.origin["workspace"] != "--workspace":
-        settings = dataclasses.replace(settings, workspace=session.workspace)
+    settings = settings_of(settings, session)
     if output is None and sys.stdin.isatty() and sys.stdout.isatty():
         from servr.terminal.chat import open_chat
 
@@ -38,16 +34,3 @@ def command(session_id: str | None, output: str | None, settings: Settings) -> i
         return conversation, conversation.go_on()
 
     return asyncio.run(run_headless(settings, begin, output or "text"))
-
-
-def find_session(settings: Settings, session_id: str | None) -> SessionSummary:
-    """Return the named session, or the one used last. Raises: UsageError if there is none."""
-    prepare_home(settings)
-    store = open_sessions(settings)
-    try:
-        found = [store.find(session_id)] if session_id else store.list(1)
-    finally:
-        store.close()
-    if not found:
-        raise UsageError("there is no session to resume; `python cli.py` begins one")
-    return found[0]

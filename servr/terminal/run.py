@@ -18,6 +18,7 @@ from core.encoding import event_to_dict, message_to_dict
 from core.errors import AgentError, UsageError
 from core.events import CallFinished, Event, Waiting
 from servr.terminal.options import with_settings
+from servr.terminal.sessions import find_session, settings_of
 from servr.terminal.text import one_line, plain
 
 OUTPUTS = ("text", "json", "stream-json")
@@ -33,6 +34,8 @@ Begin = Callable[[Agent], tuple[Conversation, AsyncGenerator[Event, None]]]
 def command(task: str, session_id: str | None, output: str, settings: Settings) -> int:
     """Run one task."""
     text = read_task(task)
+    if session_id:
+        settings = settings_of(settings, find_session(settings, session_id))
 
     def begin(agent: Agent) -> tuple[Conversation, AsyncGenerator[Event, None]]:
         conversation = agent.resume(session_id) if session_id else agent.begin()

@@ -1,15 +1,17 @@
-"""`sessions`: the list of sessions, newest first."""
+"""`sessions`: the list of sessions, newest first; and finding the one that a command names."""
 
 from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import click
 
 from boot.home import open_sessions, prepare_home
 from boot.settings import Settings
+from core.errors import UsageError
+from core.types import SessionSummary
 from servr.terminal.options import with_settings
 from servr.terminal.text import one_line
 
@@ -32,3 +34,23 @@ def command(limit: int, output: str, settings: Settings) -> None:
     for session in found:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(session.updated))
         print(f"{session.id}  {when}  {session.messages:4d} messages  {one_line(session.title, 60)}")
+
+
+def find_session(settings: Settings, session_id: str | None) -> SessionSummary:
+    """Return the named session, or the one used last. Raises: UsageError if there is none."""
+    prepare_home(settings)
+    store = open_sessions(settings)
+    try:
+        found = [store.find(session_id)] if session_id else store.list(1)
+    finally:
+        store.close()
+    if not found:
+        raise UsageError("there is no session to resume; `python cli.py` begins one")
+    return found[0]
+
+
+def settings_of(settings: Settings, session: SessionSummary) -> Settings:
+    """Return the settings with the session's own workspace, unless --workspace names another."""
+    if settings.origin["workspace"] == "--workspace":
+        return settings
+    return replace(settings, workspace=session.workspace)

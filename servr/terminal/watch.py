@@ -16,10 +16,9 @@ LOOK_EVERY_S = 0.5
 
 
 async def watch(sessions: SessionStore, session_id: str, console: Console) -> None:
-    """Draw the session's messages as they are saved. Raises: UsageError, StoreError."""
-    chosen = sessions.find(session_id).id
-    console.print(f"  watching {chosen}; Ctrl-C ends it", style="dim", markup=False)
-    following = asyncio.ensure_future(_follow(sessions, chosen, console))
+    """Draw the session's messages as they are saved. Raises: StoreError."""
+    console.print(f"  watching {session_id}; Ctrl-C ends it", style="dim", markup=False)
+    following = asyncio.ensure_future(_follow(sessions, session_id, console))
     with suppress(NotImplementedError):
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, following.cancel)
     try:

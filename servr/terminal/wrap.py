@@ -39,7 +39,7 @@ class Wrapper:
         if piece == "\n":
             self._column = 0
             return piece
-        breaks = not piece.isspace() and 0 < self._column and self._column + len(piece) > self._width
+        breaks = not piece.isspace() and self._column > 0 and self._column + len(piece) > self._width
         end = (0 if breaks else self._column) + len(piece)
         self._column = (end - 1) % self._width + 1 if end else 0  # the terminal wraps what is longer than a line
         return "\n" + piece if breaks else piece
