@@ -1,0 +1,99 @@
+"""A typed function turned into a tool: its name, docstring and annotations become what the model is offered."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, get_type_hints, overload
+
+from core.types import Effect, ToolSpec
+from tool.schema import Schema, convert, default_of, schema_of, without_none
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")  # what OpenAI-compatible servers take
+_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function a model may call. Its arguments come by name, checked against `spec.parameters`."""
+
+    spec: ToolSpec
+    effect: Effect
+    function: Callable[..., Any]  # plain or async; returns text, a ToolResult or a JSON value
+    types: Mapping[str, Any] = field(default_factory=dict)  # annotations to convert arguments by
+
+    def convert(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Return checked JSON arguments as the function's own types."""
+        return {name: convert(self.types.get(name, Any), value) for name, value in arguments.items()}
+
+
+@overload
+def tool(function: Callable[..., Any], /, *, effect: Effect = Effect.RUNS) -> Tool: ...
+
+
+@overload
+def tool(*, effect: Effect = Effect.RUNS) -> Callable[[Callable[..., Any]], Tool]: ...
+
+
+def tool(
+    function: Callable[..., Any] | None = None, /, *, effect: Effect = Effect.RUNS
+) -> Tool | Callable[[Callable[..., Any]], Tool]:
+    """Declare a function as a tool; the docstring's first paragraph is its description.
+
+    The default effect is the most careful one: not run side by side, not run again after a crash.
+    Raises: TypeError for a signature that no schema can tell.
+    """
+    if function is None:
+        return lambda found: tool(found, effect=effect)
+    name = getattr(function, "__name__", "")
+    if not _NAME.fullmatch(name):
+        raise TypeError(f"{function!r} is no tool name; declare it with def and an ASCII name of at most 64 letters")
+    types = _types(name, function)
+    spec = ToolSpec(name, _description(function), _parameters(name, function, types))
+    return Tool(spec, effect, function, types)
+
+
+def _description(function: Callable[..., Any]) -> str:
+    """Return the first paragraph of the docstring on one line."""
+    return " ".join((inspect.getdoc(function) or "").partition("\n\n")[0].split())
+
+
+def _types(name: str, function: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        return get_type_hints(function, include_extras=True)
+    except NameError as error:
+        raise TypeError(f"tool {name!r}: {error}; import the annotation's names at the top of the module") from error
+
+
+def _parameters(name: str, function: Callable[..., Any], types: Mapping[str, Any]) -> Schema:
+    """Return the schema of the whole call."""
+    properties: Schema = {}
+    required = []
+    for parameter in inspect.signature(function).parameters.values():
+        properties[parameter.name] = _property(name, parameter, types)
+        if parameter.default is parameter.empty:
+            required.append(parameter.name)
+    schema: Schema = {"type": "object", "properties": properties}
+    return schema | ({"required": required} if required else {}) | {"additionalProperties": False}
+
+
+def _property(name: str, parameter: inspect.Parameter, types: Mapping[str, Any]) -> Schema:
+    """Return the schema of one parameter, with its default."""
+    where = f"tool {name!r}, parameter {parameter.name!r}"
+    if parameter.kind not in _BY_NAME:
+        raise TypeError(f"{where}: arguments come by name; give each one a name instead of * or /")
+    if parameter.name not in types:
+        raise TypeError(f"{where} has no annotation; write {parameter.name}: str, or another type")
+    annotation = types[parameter.name]
+    if parameter.default is None:
+        # An optional argument is one that may be left out. Chat templates stumble over a choice of types.
+        annotation = without_none(annotation)
+    try:
+        schema = schema_of(annotation)
+        if parameter.default not in (parameter.empty, None):
+            schema["default"] = default_of(parameter.default)
+    except TypeError as error:
+        raise TypeError(f"{where}: {error}") from error
+    return schema

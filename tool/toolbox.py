@@ -1,0 +1,131 @@
+"""Tool calls turned into results: each call is checked, run, cut to size, and never raises."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import inspect
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import PurePath
+from typing import Any
+
+from core.errors import AgentError, ToolError, UsageError
+from core.protocols import OutputStore
+from core.types import Effect, ToolCall, ToolResult, ToolSpec
+from tool.arguments import Check, closest_first, compile_check, usage, without_nulls
+from tool.declare import Tool, tool
+from tool.output import OUTPUT_LIMIT, bound, clean
+
+_ERROR_LIMIT = 2000  # characters of an error message
+_log = logging.getLogger("agent.tool")
+
+
+class ToolBox:
+    """The tools offered now. Names are looked up when a call runs, so tools may come and go meanwhile."""
+
+    def __init__(self, tools: Iterable[Tool | Callable[..., Any]], outputs: OutputStore) -> None:
+        """Raises: UsageError if two tools share a name, TypeError for a plain function that cannot be declared."""
+        self._outputs = outputs
+        self._tools: dict[str, Tool] = {}
+        self._checks: dict[str, Check] = {}
+        for each in tools:
+            self.add(each)
+
+    def add(self, function: Tool | Callable[..., Any]) -> None:
+        """Offer one more tool, last in order; a plain function is declared first. Raises: as the constructor."""
+        added = function if isinstance(function, Tool) else tool(function)
+        if added.spec.name in self._tools:
+            raise UsageError(f"two tools are called {added.spec.name!r}; rename or remove one of them")
+        self._tools[added.spec.name] = added
+
+    def remove(self, name: str) -> None:
+        """Offer a tool no longer. Raises: UsageError if there is none of that name."""
+        if name not in self._tools:
+            raise UsageError(self._unknown(name))
+        del self._tools[name]
+        self._checks.pop(name, None)
+
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """Return what is offered now, in the order it was added."""
+        return tuple(each.spec for each in self._tools.values())
+
+    def effect(self, name: str) -> Effect:
+        """Return the named tool's effect; `READS` for a name that is not there."""
+        found = self._tools.get(name)
+        return found.effect if found else Effect.READS
+
+    async def run(self, call: ToolCall) -> ToolResult:
+        """Run one call. Never raises but on cancellation."""
+        try:
+            return await self._answer(call)
+        except AgentError as error:
+            return _failure(str(error))
+        # The one place where a bug may not end the run: the model gets a sentence, the developer the traceback.
+        # SystemExit is a bug too when it comes from a tool.
+        except (Exception, SystemExit) as error:  # noqa: BLE001
+            _log.exception("tool %r failed", call.name)
+            return _failure(f"{call.name} failed with a bug of its own: {type(error).__name__}: {error}")
+
+    async def _answer(self, call: ToolCall) -> ToolResult:
+        found = self._tools.get(call.name)
+        if found is None:
+            raise ToolError(self._unknown(call.name))
+        if call.problem:
+            raise ToolError(f"{call.problem}\n{usage(found.spec)}")
+        arguments = without_nulls(call.arguments, found.spec)
+        if wrong := self._check(found)(arguments):
+            raise ToolError(wrong)
+        result = _as_result(await _call(found.function, found.convert(arguments)))
+        return dataclasses.replace(result, content=bound(result.content, self._outputs, OUTPUT_LIMIT))
+
+    def _check(self, found: Tool) -> Check:
+        """Return the tool's compiled check, made once."""
+        if found.spec.name not in self._checks:
+            self._checks[found.spec.name] = compile_check(found.spec)
+        return self._checks[found.spec.name]
+
+    def _unknown(self, name: str) -> str:
+        return f"no tool {name!r}; there are: {', '.join(closest_first(name, self._tools)) or 'none'}"
+
+
+async def _call(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
+    """Await an async function; run a plain one in a thread, so that calls that only read can overlap."""
+    if inspect.iscoroutinefunction(function):
+        return await function(**arguments)
+    value = await asyncio.to_thread(_in_thread, function, arguments)
+    return await value if inspect.isawaitable(value) else value
+
+
+def _in_thread(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
+    try:
+        return function(**arguments)
+    except StopIteration as error:
+        # A future cannot carry StopIteration: the await would never end.
+        raise RuntimeError("StopIteration left the tool") from error
+
+
+def _as_result(value: Any) -> ToolResult:
+    if isinstance(value, ToolResult):
+        return value
+    if isinstance(value, str):
+        return ToolResult(value)
+    return ToolResult("done" if value is None else json.dumps(value, ensure_ascii=False, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    """Return a JSON value for the few types that have an obvious one. Raises: TypeError for any other."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    if isinstance(value, PurePath):
+        return str(value)
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    raise TypeError(f"a tool may return text, a ToolResult or a JSON value, not {type(value).__name__}")
+
+
+def _failure(message: str) -> ToolResult:
+    text = clean(message.encode("utf-8", "replace"))
+    cut = text if len(text) <= _ERROR_LIMIT else f"{text[:_ERROR_LIMIT]} [cut]"
+    return ToolResult(cut, is_error=True)
