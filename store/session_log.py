@@ -73,5 +73,5 @@ def title_of(entry: Entry) -> str:
     """Return the start of a user message on one line, of any other entry nothing."""
     if not isinstance(entry, Message) or entry.role != "user":
         return ""
-    line = " ".join(entry.content[: 10 * TITLE_LENGTH].split())
-    return storable("".join(character for character in line if character.isprintable())[:TITLE_LENGTH])
+    line = " ".join(storable(entry.content[: 10 * TITLE_LENGTH]).split())
+    return "".join(character for character in line if character.isprintable())[:TITLE_LENGTH]

@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 import pytest
 
-from boot.settings import SETTINGS, variable_of
+from boot.settings import SETTINGS, load_settings, variable_of
 from boot.wire import RULES, open_agent
 from core import errors, events
 from docs import generate
@@ -63,6 +63,16 @@ def test_a_page_that_was_edited_is_stale(tmp_path: Path) -> None:
     edited.write_text(edited.read_text().replace("AGENT_MODEL_URL", "AGENT_MODEL_ADDRESS"))
     (tmp_path / ".env.example").unlink()
     assert generate.stale_pages(tmp_path) == [".env.example", "docs/reference/settings.md"]
+
+
+def test_the_example_of_a_dotenv_file_holds_the_defaults(tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text(generate.PAGES[".env.example"]().replace("#AGENT_", "AGENT_"))
+    alone = {"AGENT_CONFIG": str(tmp_path / "none.toml")}
+    read, defaults = load_settings({}, alone, dotenv), load_settings({}, alone, tmp_path / "none.env")
+    differing = [name for name in SETTINGS if getattr(read, name) != getattr(defaults, name)]
+    assert differing == ["home"]
+    assert set(read.origin.values()) == {str(dotenv)}
 
 
 @pytest.mark.parametrize(
