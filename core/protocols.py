@@ -8,7 +8,7 @@ from typing import Protocol
 
 from core.events import ModelEvent
 from core.session import Session
-from core.types import Effect, Entry, Head, Request, SessionSummary, ToolCall, ToolResult, ToolSpec
+from core.types import Effect, Entry, Head, Opening, Request, SessionSummary, ToolCall, ToolResult, ToolSpec
 
 
 class Model(Protocol):
@@ -42,8 +42,8 @@ class Tools(Protocol):
         """Return the named tool's effect; `READS` for a name that is not there, since calling it does nothing."""
         ...
 
-    async def run(self, call: ToolCall) -> ToolResult:
-        """Run one call. Never raises but on cancellation."""
+    async def run(self, call: ToolCall, opening: Opening | None = None) -> ToolResult:
+        """Run one call, with what was approved open to it. Never raises but on cancellation."""
         ...
 
 
@@ -61,9 +61,10 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A person decides."""
+    """A person decides; a yes opens `opening` to this one call."""
 
     question: str
+    opening: Opening | None = None
 
 
 Verdict = Allow | Refuse | Ask

@@ -22,6 +22,22 @@ class Effect(enum.StrEnum):
     NETWORK = "network"
 
 
+class OpeningKind(enum.StrEnum):
+    """What an approval can open in the sandbox."""
+
+    NETWORK = "network"
+    PATH = "path"
+    GIT = "git"
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The one thing that is open to one approved call and closed to every other; `path` for kind PATH only."""
+
+    kind: OpeningKind
+    path: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
     """A tool as the model sees it. `parameters` is a JSON Schema of type object."""

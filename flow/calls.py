@@ -63,7 +63,7 @@ async def _outcome(session: Session, call: ToolCall, verdict: Verdict, tools: To
         session.start(call)
     if tools.effect(call.name) is not Effect.READS:
         session.in_doubt.add(call.id)  # until its result is saved: a full disk must not make it run twice
-    return await tools.run(call)
+    return await tools.run(call, verdict.opening if isinstance(verdict, Ask) else None)
 
 
 def _side_by_side(calls: Sequence[ToolCall], tools: Tools) -> Iterator[list[ToolCall]]:

@@ -9,7 +9,7 @@ from typing import Any
 from core.errors import StoreError
 from core.events import Event, ModelEvent, TextDelta
 from core.session import Session
-from core.types import Effect, Entry, Finish, Head, Message, Request, ToolCall, ToolResult, ToolSpec
+from core.types import Effect, Entry, Finish, Head, Message, Opening, Request, ToolCall, ToolResult, ToolSpec
 
 
 class ScriptedModel:
@@ -86,6 +86,7 @@ class Hands:
     def __init__(self, **results: str) -> None:
         self._results = results
         self.ran: list[str] = []
+        self.openings: list[Opening | None] = []
 
     def specs(self) -> tuple[ToolSpec, ...]:
         """Return no specs."""
@@ -95,9 +96,10 @@ class Hands:
         """Return the effect the name tells of."""
         return Effect.READS if name.startswith("read") else Effect.WRITES
 
-    async def run(self, call: ToolCall) -> ToolResult:
+    async def run(self, call: ToolCall, opening: Opening | None = None) -> ToolResult:
         """Return the text given for the call's tool."""
         self.ran.append(call.id)
+        self.openings.append(opening)
         return ToolResult(self._results.get(call.name, "done"))
 
 

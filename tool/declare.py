@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_type_hints, overload
 
-from core.types import Effect, ToolSpec
+from core.types import Effect, Opening, ToolSpec
 from tool.schema import Schema, convert, default_of, schema_of, without_none
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")  # what OpenAI-compatible servers take
@@ -23,6 +23,7 @@ class Tool:
     effect: Effect
     function: Callable[..., Any]  # plain or async; returns text, a ToolResult or a JSON value
     types: Mapping[str, Any] = field(default_factory=dict)  # annotations to convert arguments by
+    opening: str = ""  # the parameter that takes what was approved for a call, if there is one
 
     def convert(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return checked JSON arguments as the function's own types."""
@@ -51,8 +52,9 @@ def tool(
     if not _NAME.fullmatch(name):
         raise TypeError(f"{function!r} is no tool name; declare it with def and an ASCII name of at most 64 letters")
     types = _types(name, function)
-    spec = ToolSpec(name, _description(function), _parameters(name, function, types))
-    return Tool(spec, effect, function, types)
+    opening = next((parameter for parameter in types if types[parameter] == Opening | None), "")
+    spec = ToolSpec(name, _description(function), _parameters(name, function, types, opening))
+    return Tool(spec, effect, function, types, opening)
 
 
 def _description(function: Callable[..., Any]) -> str:
@@ -67,11 +69,13 @@ def _types(name: str, function: Callable[..., Any]) -> dict[str, Any]:
         raise TypeError(f"tool {name!r}: {error}; import the annotation's names at the top of the module") from error
 
 
-def _parameters(name: str, function: Callable[..., Any], types: Mapping[str, Any]) -> Schema:
-    """Return the schema of the whole call."""
+def _parameters(name: str, function: Callable[..., Any], types: Mapping[str, Any], opening: str) -> Schema:
+    """Return the schema of the whole call; what was approved is no argument of the model's."""
     properties: Schema = {}
     required = []
     for parameter in inspect.signature(function).parameters.values():
+        if parameter.name == opening:
+            continue
         properties[parameter.name] = _property(name, parameter, types)
         if parameter.default is parameter.empty:
             required.append(parameter.name)

@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import Annotated
 
 from core.protocols import OutputStore
-from core.types import Effect, ToolResult
+from core.types import Effect, Opening, ToolResult
 from tool.declare import Tool, tool
 from tool.output import OUTPUT_LIMIT, BoundedOutput
 from tool.runner import Exit, Runner
@@ -22,11 +22,12 @@ def shell_tool(runner: Runner, outputs: OutputStore) -> Tool:
     async def shell(
         command: Annotated[str, "a bash command line"],
         timeout_s: Annotated[int, "seconds until it is stopped"] = 120,
+        opening: Opening | None = None,
     ) -> ToolResult:
         """Run a command in the workspace, in a sandbox without network, and return what it prints."""
         limit_s = max(1, min(timeout_s, _LONGEST_S))
         with closing(BoundedOutput(outputs, OUTPUT_LIMIT - _ENDING_ROOM)) as output:
-            ended = await runner.run(command, timeout_s=limit_s, output=output)
+            ended = await runner.run(command, timeout_s=limit_s, output=output, opening=opening)
             return _result(output.text(), ended, limit_s)
 
     return shell

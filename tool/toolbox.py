@@ -13,7 +13,7 @@ from typing import Any
 
 from core.errors import AgentError, ToolError, UsageError
 from core.protocols import OutputStore
-from core.types import Effect, ToolCall, ToolResult, ToolSpec
+from core.types import Effect, Opening, ToolCall, ToolResult, ToolSpec
 from tool.arguments import Check, closest_first, compile_check, usage, without_nulls
 from tool.declare import Tool, tool
 from tool.output import OUTPUT_LIMIT, bound, clean
@@ -56,10 +56,10 @@ class ToolBox:
         found = self._tools.get(name)
         return found.effect if found else Effect.READS
 
-    async def run(self, call: ToolCall) -> ToolResult:
-        """Run one call. Never raises but on cancellation."""
+    async def run(self, call: ToolCall, opening: Opening | None = None) -> ToolResult:
+        """Run one call, with what was approved open to it. Never raises but on cancellation."""
         try:
-            return await self._answer(call)
+            return await self._answer(call, opening)
         except AgentError as error:
             return _failure(str(error))
         # The one place where a bug may not end the run: the model gets a sentence, the developer the traceback.
@@ -68,7 +68,7 @@ class ToolBox:
             _log.exception("tool %r failed", call.name)
             return _failure(f"{call.name} failed with a bug of its own: {type(error).__name__}: {error}")
 
-    async def _answer(self, call: ToolCall) -> ToolResult:
+    async def _answer(self, call: ToolCall, opening: Opening | None) -> ToolResult:
         found = self._tools.get(call.name)
         if found is None:
             raise ToolError(self._unknown(call.name))
@@ -77,7 +77,8 @@ class ToolBox:
         arguments = without_nulls(call.arguments, found.spec)
         if wrong := self._check(found)(arguments):
             raise ToolError(wrong)
-        result = _as_result(await _call(found.function, found.convert(arguments)))
+        given = found.convert(arguments) | ({found.opening: opening} if found.opening else {})
+        result = _as_result(await _call(found.function, given))
         return dataclasses.replace(result, content=bound(result.content, self._outputs, OUTPUT_LIMIT))
 
     def _check(self, found: Tool) -> Check:

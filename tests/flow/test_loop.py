@@ -11,7 +11,7 @@ from core.errors import LimitReached, ModelError, StoreError
 from core.events import Answered, Asked, CallFinished, CallStarted, Event, Replied
 from core.protocols import Allow, Approver, Ask, Policy, Refuse, Verdict
 from core.session import Session
-from core.types import Message, Notice, ToolCall, ToolResult
+from core.types import Message, Notice, Opening, OpeningKind, ToolCall, ToolResult
 from flow.approver import NobodyThere
 from flow.calls import AFTER_DOUBT, IN_DOUBT
 from flow.loop import run
@@ -88,7 +88,7 @@ def test_results_stand_in_call_order_though_reads_run_side_by_side() -> None:
             super().__init__()
             self.second_began = asyncio.Event()
 
-        async def run(self, call: ToolCall) -> ToolResult:
+        async def run(self, call: ToolCall, opening: Opening | None = None) -> ToolResult:
             if call.id == "c1":
                 await asyncio.wait_for(self.second_began.wait(), 5)
             self.second_began.set()
@@ -106,7 +106,7 @@ def test_calls_that_change_something_run_one_by_one() -> None:
     order: list[str] = []
 
     class Recording(Hands):
-        async def run(self, call: ToolCall) -> ToolResult:
+        async def run(self, call: ToolCall, opening: Opening | None = None) -> ToolResult:
             order.append(f"begin {call.id}")
             await asyncio.sleep(0)
             order.append(f"end {call.id}")
@@ -150,7 +150,7 @@ def test_a_result_that_could_not_be_saved_leaves_its_call_in_doubt() -> None:
     log = MemoryLog()
 
     class FillsTheDisk(Hands):
-        async def run(self, call: ToolCall) -> ToolResult:
+        async def run(self, call: ToolCall, opening: Opening | None = None) -> ToolResult:
             log.fails = True
             return await super().run(call)
 
@@ -187,8 +187,10 @@ def test_a_person_decides_what_a_policy_asks(answer: bool, ran: list[str]) -> No
     log = MemoryLog()
     tools = Hands()
     model = ScriptedModel([calls(("write", {})), says("ok")])
-    events = go(session(ASKED, log=log), model, tools, [Verdicts(Ask("may it?"))], Person(answer))
+    network = Opening(OpeningKind.NETWORK)
+    events = go(session(ASKED, log=log), model, tools, [Verdicts(Ask("may it?", network))], Person(answer))
     assert tools.ran == ran
+    assert tools.openings == [network for _ in ran]
     assert log.held == ["c1"]
     assert (log.started == {"c1"}) is answer
     assert any(isinstance(e, Asked) and e.question == "may it?" for e in events)
@@ -250,7 +252,7 @@ def test_cancelling_a_run_cancels_its_tools() -> None:
         running, cancelled = asyncio.Event(), asyncio.Event()
 
         class Endless(Hands):
-            async def run(self, call: ToolCall) -> ToolResult:
+            async def run(self, call: ToolCall, opening: Opening | None = None) -> ToolResult:
                 running.set()
                 try:
                     await asyncio.Event().wait()

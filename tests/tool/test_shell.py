@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from core.errors import ToolError
-from core.types import Effect, ToolResult
+from core.types import Effect, Opening, ToolResult
 from tests.tool.conftest import runner_of
 from tests.tool.file_outputs import FileOutputs
 from tool.output import OUTPUT_LIMIT, BoundedOutput
@@ -17,14 +17,18 @@ class Scripted:
         self.printed, self.code = printed, code
         self.timeouts: list[float] = []
 
-    async def run(self, command: str, *, timeout_s: float, output: BoundedOutput) -> Exit:
+    async def run(
+        self, command: str, *, timeout_s: float, output: BoundedOutput, opening: Opening | None = None
+    ) -> Exit:
         self.timeouts.append(timeout_s)
         output.write(self.printed)
         return Exit(self.code, 0.25)
 
 
 class Nowhere:
-    async def run(self, command: str, *, timeout_s: float, output: BoundedOutput) -> Exit:
+    async def run(
+        self, command: str, *, timeout_s: float, output: BoundedOutput, opening: Opening | None = None
+    ) -> Exit:
         raise ToolError("shell commands are off: no sandbox")
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.errors import ToolError
+from core.types import Opening
 from tool.output import BoundedOutput
 from tool.runner import Exit
 from tool.sandbox.process import run_process
@@ -49,7 +50,9 @@ class Bubblewrap:
         self._works = False
         self._reason: str | None = None
 
-    async def run(self, command: str, *, timeout_s: float, output: BoundedOutput) -> Exit:
+    async def run(
+        self, command: str, *, timeout_s: float, output: BoundedOutput, opening: Opening | None = None
+    ) -> Exit:
         """Run a command with bash. Raises: ToolError where bubblewrap cannot run, or the workspace is gone."""
         if self._reason:
             raise ToolError(self._reason)
