@@ -7,7 +7,6 @@ project being worked on is never read: it must not be able to change the model's
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -34,7 +33,7 @@ def _optional(value: str) -> str | None:
 def _switch(value: str) -> bool:
     if value.lower() in ("1", "true", "yes", "on"):
         return True
-    if value.lower() in ("0", "false", "no", "off", ""):
+    if value.lower() in ("0", "false", "no", "off"):
         return False
     raise ValueError("expected on or off")
 
@@ -151,11 +150,14 @@ def variable_of(name: str) -> str:
 def _take(values: dict[str, Any], origin: dict[str, str], name: str, value: Any, source: str) -> None:
     if name not in SETTINGS:
         raise UsageError(f"{source}: no setting {name!r}; there are: {', '.join(SETTINGS)}")
+    text = _as_text(value)
+    if not text and SETTINGS[name].default is not None:
+        return  # an empty variable is one that is not set
     try:
-        values[name] = SETTINGS[name].metadata["parse"](_as_text(value))
+        values[name] = SETTINGS[name].metadata["parse"](text)
     except ValueError as error:
         shown = "(hidden)" if SETTINGS[name].metadata["secret"] else repr(value)
-        raise UsageError(f"{source}: {name} = {shown}: {error}") from None
+        raise UsageError(f"{source}: {name} cannot be {shown}: {error}") from None
     origin[name] = source
 
 
@@ -167,10 +169,15 @@ def _as_text(value: Any) -> str:
 
 def _read_config(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
+        if not text:
+            return {}
+        import tomllib  # most people have no such file, and start-up counts
+
+        return tomllib.loads(text)
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:  # undecodable text and TOML errors are ValueErrors
         raise UsageError(f"cannot read the config file {str(path)!r}: {error}; correct it or move it away") from error
 
 

@@ -47,7 +47,7 @@ def open_agent(settings: Settings | None = None, *, approver: Approver | None = 
 
 async def _open_parts(settings: Settings) -> Parts:
     prepare_home(settings)
-    open_log(settings.state_folder / "logs", settings.log_level, [settings.api_key])
+    close_log = open_log(settings.state_folder / "logs", settings.log_level, [settings.api_key])
     model = await open_model(settings)
     workspace = settings.workspace_folder
     hidden, read_only = inside(workspace, settings.state_folder), inside(workspace, settings.home_folder / "skills")
@@ -65,11 +65,13 @@ async def _open_parts(settings: Settings) -> Parts:
     def make_policies(since: int) -> Sequence[Policy]:
         return [CutOff(), StepLimit(settings.max_steps, since), EmptyReply(since), Repetition(since)]
 
-    return Parts(model, open_sessions(settings), str(workspace), new_session_id, make_tools, make_policies)
+    return Parts(model, open_sessions(settings), str(workspace), new_session_id, make_tools, make_policies, close_log)
 
 
 async def open_model(settings: Settings) -> Model:
     """Return the model that was named, else a server that runs here, else the embedded rules."""
+    if settings.model == RULES and settings.model_url:
+        raise UsageError(f"the model {RULES!r} needs no server; leave {settings.model_url!r} out or name another model")
     if settings.model == RULES:
         return _rules()
     url = settings.model_url or await find_server()

@@ -11,12 +11,13 @@ from typing import Any
 from core.events import Event
 from core.types import Head, Message, ToolCall, ToolSpec, Usage
 
+_ENCODE = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps would make an encoder each time
 _PLAIN = Message("assistant")  # a field that equals this one's is left out
 
 
 def to_json(value: Any) -> str:
     """Encode a JSON value as the model server will see it: compact to read, not escaped, keys in their order."""
-    return json.dumps(value, ensure_ascii=False)
+    return _ENCODE(value)
 
 
 def make_head(system: str, specs: Sequence[ToolSpec]) -> Head:

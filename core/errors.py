@@ -4,7 +4,7 @@
       UsageError        the command line or a settings file is wrong    -> the user, exit 2
       ModelError        no usable reply from the model                  -> the user, exit 3
         ModelUnavailable    nothing answers at the model's address
-      LimitReached      steps, tokens or seconds are spent              -> the user, exit 4, resumable
+      LimitReached      steps or tokens are spent                       -> the user, exit 4, resumable
       StoreError        the database cannot be read or written          -> the user, exit 5
         SessionInUse        another process is writing this session
       ToolError         a tool could not do what was asked              -> the model, as a tool result

@@ -98,7 +98,7 @@ class Session:
         last = self._messages[-1]
         if last.role != "assistant" or last.tool_calls:
             return False
-        return last.finish == "cancelled" or (last.finish != "length" and not last.is_empty)
+        return last.finish in ("cancelled", "refused") or (last.finish != "length" and not last.is_empty)
 
     def turn(self) -> Sequence[Entry]:
         """Return the entries since the newest user message, that message included."""

@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 Role = Literal["user", "assistant", "tool"]
 
-# Why a reply ended. "cancelled" is ours: the person stopped it, and what had arrived is kept.
-Finish = Literal["stop", "tool_calls", "length", "cancelled"]
+# Why a reply ended. Two are ours. "cancelled": the person stopped it, and what had arrived is kept. "refused": it is no
+# answer, because a content filter withheld it or the embedded rules did not understand.
+Finish = Literal["stop", "tool_calls", "length", "cancelled", "refused"]
 
 
 class Effect(enum.StrEnum):

@@ -30,6 +30,7 @@ class Parts:
     new_session_id: Callable[[], str]
     make_tools: Callable[[OutputStore, Sequence[Callable[..., Any]]], Tools]
     make_policies: Callable[[int], Sequence[Policy]]  # from the number of entries at the run's start
+    close_log: Callable[[], None]
 
 
 class Conversation:
@@ -89,6 +90,7 @@ class Agent:
         self._open.clear()
         parts.sessions.close()
         await parts.model.close()
+        parts.close_log()
 
     @property
     def parts(self) -> Parts:

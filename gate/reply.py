@@ -49,6 +49,8 @@ class ReplyBuilder:
         was_cut_off = self._finish_reason in _LENGTH
         calls = self._calls.calls(was_cut_off)
         finish: Finish = "length" if was_cut_off else "tool_calls" if calls else "stop"
+        if self._finish_reason == "content_filter":
+            finish = "refused"
         return Message(
             "assistant",
             content="".join(self._content),

@@ -64,12 +64,12 @@ def _answer(request: Request) -> Message:
     text = next((m.content for m in reversed(messages) if m.role == "user"), "")
     wish = understand(text)
     if wish is None:
-        return Message("assistant", f"I did not understand that. {_HELP}\n{_CONNECT}")
+        return Message("assistant", f"I did not understand that. {_HELP}\n{_CONNECT}", finish="refused")
     if wish.name in ("greet", "help"):
         return Message("assistant", f"{_GREETING if wish.name == 'greet' else _HELP}\n{_CONNECT}")
     if wish.name not in _offered(request.head.tools):
         off = f"I cannot {_WHAT_FOR[wish.name]} here: the tool {wish.name!r} is switched off."
-        return Message("assistant", f"{off} It can be switched on in the settings.")
+        return Message("assistant", f"{off} It can be switched on in the settings.", finish="refused")
     taken = {call.id for message in messages for call in message.tool_calls}
     return Message("assistant", tool_calls=(_call(wish, taken),), finish="tool_calls")
 

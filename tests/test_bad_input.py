@@ -230,8 +230,24 @@ def test_a_limit_that_is_reached_is_no_success(tmp_path: Path) -> None:
         [stream(delta(tool_calls=[call]), delta(finish="tool_calls"))],
         arguments=["run", "say hi", "--max-steps", "1"],
     )
-    check_told(done, LIMIT, "1 steps", "resume")
+    check_told(done, LIMIT, "1 step ", "resume")
     check_nothing_lost(tmp_path)
+
+
+def test_a_session_that_ended_before_its_first_message_is_no_success(tmp_path: Path) -> None:
+    assert run(tmp_path, "run", "calculate 1+1", model="rules").returncode == 0
+    with sqlite3.connect(tmp_path / ".agent/agent.db") as database:
+        database.execute("DELETE FROM entry")
+    database.close()
+    check_told(run(tmp_path, "resume", model="rules"), USAGE, "begin a new one")
+
+
+def test_a_task_that_the_rules_do_not_understand_is_no_success(tmp_path: Path) -> None:
+    check_told(run(tmp_path, "run", "make me a sandwich", model="rules"), MODEL, "did not understand")
+
+
+def test_the_rules_and_an_address_exclude_each_other(tmp_path: Path) -> None:
+    check_told(run(tmp_path, "run", "hi", "--model-url", "http://127.0.0.1:1/v1", model="rules"), USAGE, "'rules'")
 
 
 def test_a_failure_is_told_in_json_too(tmp_path: Path) -> None:

@@ -78,6 +78,18 @@ def test_ctrl_c_while_a_command_runs_ends_the_command(tmp_path: Path) -> None:
         assert "exit" not in person.wait_for("6*7 = 42")
 
 
+def test_what_is_typed_during_a_turn_is_sent_after_it(tmp_path: Path) -> None:
+    needs.bubblewrap()
+    with terminal(tmp_path, "--model", "rules") as person:
+        person.wait_for("Ctrl-D leaves")
+        person.type("run sleep 1; echo slept")
+        person.wait_for("shell is running")
+        person.type("calculate 6*7")
+        screen = person.wait_for("6*7 = 42")
+        assert screen.index("slept") < screen.index("calculate 6*7")
+        assert screen.count("› calculate 6*7") == 1
+
+
 def test_the_chat_works_in_a_terminal_of_20_columns(tmp_path: Path) -> None:
     with terminal(tmp_path, "--model", "rules", columns=20, rows=20) as person:
         person.wait_for("Ctrl-D")

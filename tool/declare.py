@@ -25,6 +25,10 @@ class Tool:
     types: Mapping[str, Any] = field(default_factory=dict)  # annotations to convert arguments by
     opening: str = ""  # the parameter that takes what was approved for a call, if there is one
 
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """Call the function itself, unchecked, as the program that declared it may."""
+        return self.function(*arguments, **named)
+
     def convert(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return checked JSON arguments as the function's own types."""
         return {name: convert(self.types.get(name, Any), value) for name, value in arguments.items()}

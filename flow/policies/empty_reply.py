@@ -39,4 +39,4 @@ class EmptyReply:
 
 
 def _is_empty(message: Message) -> bool:
-    return message.role == "assistant" and message.is_empty and message.finish not in ("cancelled", "length")
+    return message.role == "assistant" and message.is_empty and message.finish not in ("cancelled", "refused", "length")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from core.encoding import to_json
 from core.errors import LimitReached
 from core.protocols import Allow, Refuse, Verdict
 from core.session import Session
@@ -76,4 +75,4 @@ def _is_refused(result: Message) -> bool:
 
 
 def _key(call: ToolCall) -> str:
-    return f"{call.name} {to_json(dict(call.arguments))}"
+    return f"{call.name} {call.arguments!r}"

@@ -27,7 +27,7 @@ class StepLimit:
         steps = sum(isinstance(entry, Message) and entry.role == "assistant" for entry in entries)
         if steps >= self._max_steps:
             raise LimitReached(
-                f"stopped after {steps} steps without an answer; `python cli.py resume {session.id}` goes on,"
+                f"stopped after {steps} {'step' if steps == 1 else 'steps'} without an answer; `python cli.py resume {session.id}` goes on,"
                 " --max-steps or AGENT_MAX_STEPS sets the limit"
             )
         return LAST_STEP if 1 < self._max_steps == steps + 1 else None

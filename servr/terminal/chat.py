@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from servr.terminal.draw import Drawer
 
 SHOWN_AGAIN = 12  # messages drawn when a session is resumed
-NO_MODEL = """No model server runs on this machine, so these are embedded rules and no language model: they list, read and write
-files, run commands and calculate. Start LM Studio, Ollama or `./runsv.sh MODEL.gguf`, or give --model-url URL."""
+NO_MODEL = (
+    "These are embedded rules and no language model: they list, read and write files, run commands and calculate."
+    " For a model start LM Studio, Ollama or `./runsv.sh MODEL.gguf`, or give --model-url URL."
+)
 HELP = """  /new          begin a new session with the next message
   /sessions     list the newest sessions
   /resume ID    take up a session

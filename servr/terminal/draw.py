@@ -23,7 +23,7 @@ from core.events import (
     Waiting,
 )
 from core.types import Message, ToolCall, ToolResult, Usage
-from servr.terminal.text import one_line, plain
+from servr.terminal.text import cut, one_line, plain
 from servr.terminal.wrap import Wrapper
 
 PREVIEW_LINES = 6
@@ -113,7 +113,7 @@ class Drawer:
         lines = plain(result.content).strip("\n").split("\n")
         style = "red" if result.is_error else "dim"
         for line in lines[:PREVIEW_LINES]:
-            self._console.print(Text("  " + one_line(line, max(1, self._console.width - 2)), style), soft_wrap=False)
+            self._console.print(Text("  " + cut(line, max(1, self._console.width - 2)), style), soft_wrap=False)
         if len(lines) > PREVIEW_LINES:
             self._console.print(Text(f"  … {len(lines) - PREVIEW_LINES} more lines", "dim"))
         self._show_status("thinking")

@@ -30,7 +30,10 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _dispatch(arguments: list[str]) -> int:
-    import click
+    try:
+        import click
+    except ModuleNotFoundError as error:
+        raise UsageError("the packages are not installed for this Python; run `make chat` once") from error
 
     from servr.terminal.commands import group
 
@@ -44,11 +47,16 @@ def _dispatch(arguments: list[str]) -> int:
 
 
 def report_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Write a bug's traceback to the log and tell the person where it is; without a log, or to a debugger, show it."""
-    logger = logging.getLogger("agent")
-    files = [path for handler in logger.handlers if (path := getattr(handler, "baseFilename", None))]
-    if not files or logger.level == logging.DEBUG:
+    """Write a bug's traceback to the log and tell the person where it is; show it where there can be no log."""
+    from boot.logs import open_log
+    from boot.settings import load_settings
+
+    try:
+        settings = load_settings()
+        folder = settings.state_folder / "logs"
+        open_log(folder, settings.log_level, [settings.api_key])
+    except (AgentError, OSError):
         sys.__excepthook__(kind, error, trace)
         return
-    logger.critical("unexpected %s", kind.__name__, exc_info=(kind, error, trace))
-    print(f"error: the agent has a bug: {kind.__name__}: {error}; the traceback is in {files[0]}", file=sys.stderr)
+    logging.getLogger("agent").critical("unexpected %s", kind.__name__, exc_info=(kind, error, trace))
+    print(f"error: the agent has a bug ({kind.__name__}: {error}); please report {folder}/agent.log", file=sys.stderr)

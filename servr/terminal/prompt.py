@@ -68,7 +68,8 @@ def no_echo() -> Iterator[None]:
         yield
         return
     before = termios.tcgetattr(sys.stdin)
-    quiet = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
+    # Enter stays a carriage return and no line is put together here, so that the next prompt reads the keys as typed.
+    quiet = [before[0] & ~termios.ICRNL, *before[1:3], before[3] & ~(termios.ECHO | termios.ICANON), *before[4:]]
     termios.tcsetattr(sys.stdin, termios.TCSADRAIN, quiet)
     try:
         yield

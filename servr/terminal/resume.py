@@ -10,6 +10,7 @@ import click
 
 from boot.settings import Settings
 from boot.wire import Agent, Conversation
+from core.errors import UsageError
 from core.events import Event
 from servr.terminal.options import with_settings
 from servr.terminal.run import OUTPUTS, run_headless
@@ -31,6 +32,8 @@ def command(session_id: str | None, output: str | None, settings: Settings) -> i
 
     def begin(agent: Agent) -> tuple[Conversation, AsyncGenerator[Event, None]]:
         conversation = agent.resume(session.id)
+        if not conversation.session.messages:
+            raise UsageError(f"session {session.id!r} was ended before its first message; begin a new one")
         return conversation, conversation.go_on()
 
     return asyncio.run(run_headless(settings, begin, output or "text"))

@@ -15,7 +15,7 @@ import click
 from boot.settings import Settings
 from boot.wire import Agent, Conversation, open_agent
 from core.encoding import event_to_dict, message_to_dict
-from core.errors import AgentError, UsageError
+from core.errors import AgentError, ModelError, UsageError
 from core.events import CallFinished, Event, Waiting
 from servr.terminal.options import with_settings
 from servr.terminal.sessions import find_session, settings_of
@@ -29,7 +29,7 @@ Begin = Callable[[Agent], tuple[Conversation, AsyncGenerator[Event, None]]]
 @click.command("run", help="Do TASK and print the answer; TASK `-` reads it from standard input.")
 @click.argument("task")
 @click.option("--session", "session_id", metavar="ID", help="Continue this session instead of beginning one.")
-@click.option("--output", type=click.Choice(OUTPUTS), default="text", show_default=True)
+@click.option("--output", type=click.Choice(OUTPUTS), default="text", show_default=True, help="What is printed.")
 @with_settings
 def command(task: str, session_id: str | None, output: str, settings: Settings) -> int:
     """Run one task."""
@@ -67,6 +67,7 @@ async def run_headless(settings: Settings, begin: Begin, output: str) -> int:
             try:
                 async for event in stream:
                     _show(event, output)
+                check_answered(conversation)
             except AgentError as error:
                 failure = error
         if output != "text":
@@ -76,6 +77,14 @@ async def run_headless(settings: Settings, begin: Begin, output: str) -> int:
         if failure:
             raise failure
         return 0
+
+
+def check_answered(conversation: Conversation) -> None:
+    """Raises: ModelError when the turn ended with a refusal."""
+    reply = conversation.session.last_reply()
+    if reply and reply.finish == "refused":
+        said = one_line(reply.content, 100) or "its content filter withheld the reply"
+        raise ModelError(f"the model did not do the task ({said}); try another model, or say it differently")
 
 
 def _show(event: Event, output: str) -> None:

@@ -18,7 +18,9 @@ from servr.terminal.text import one_line
 
 @click.command("sessions", help="List the sessions, newest first; `resume ID` goes on with one.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many to list.")
-@click.option("--output", type=click.Choice(("text", "json")), default="text", show_default=True)
+@click.option(
+    "--output", type=click.Choice(("text", "json")), default="text", show_default=True, help="What is printed."
+)
 @with_settings
 def command(limit: int, output: str, settings: Settings) -> None:
     """List sessions."""

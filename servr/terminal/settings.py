@@ -16,7 +16,7 @@ def command(settings: Settings) -> None:
         value = getattr(settings, name)
         if value is not None and setting.metadata["secret"]:
             value = "(hidden)"
-        print(f"{variable_of(name):24} {_shown(value):32} {settings.origin[name]:24} {setting.metadata['help']}")
+        print(f"{variable_of(name)} = {_shown(value)}  ({settings.origin[name]})\n    {setting.metadata['help']}")
 
 
 def _shown(value: object) -> str:

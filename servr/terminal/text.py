@@ -17,5 +17,10 @@ def plain(text: str) -> str:
 
 def one_line(text: str, width: int) -> str:
     """Return `text` on one line of at most `width` characters, with what is cut off marked."""
-    line = " ".join(plain(text).split())
+    return cut(" ".join(plain(text).split()), width)
+
+
+def cut(line: str, width: int) -> str:
+    """Return a line's first `width` characters, columns and indentation as they are."""
+    line = line.expandtabs()
     return line if len(line) <= width else line[: max(0, width - 1)] + "…"

@@ -3,22 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from boot.logs import MOST_BYTES, open_log
-
-
-@pytest.fixture(autouse=True)
-def loggers() -> Iterator[None]:
-    logger = logging.getLogger("agent")
-    before = list(logger.handlers), logger.level, logger.propagate
-    yield
-    for handler in set(logger.handlers) - set(before[0]):
-        handler.close()
-    logger.handlers[:], logger.level, logger.propagate = list(before[0]), before[1], before[2]
 
 
 @pytest.mark.parametrize(
@@ -32,40 +21,49 @@ def loggers() -> Iterator[None]:
     ],
 )
 def test_a_key_never_reaches_the_log(tmp_path: Path, line: str) -> None:
-    open_log(tmp_path, "INFO", ["hunter2-secret"])
+    close = open_log(tmp_path, "INFO", ["hunter2-secret"])
     logging.getLogger("agent.gate").info("%s", line)
+    close()
     written = (tmp_path / "agent.log").read_text()
     assert "hunter2" not in written
     assert "(hidden)" in written
 
 
 def test_a_secret_in_a_traceback_is_removed_too(tmp_path: Path) -> None:
-    open_log(tmp_path, "INFO", ["hunter2"])
+    close = open_log(tmp_path, "INFO", ["hunter2"])
     try:
         raise ValueError("refused hunter2")
     except ValueError:
         logging.getLogger("agent").exception("failed")
+    close()
     written = (tmp_path / "agent.log").read_text()
     assert "ValueError: refused (hidden)" in written
 
 
 def test_nothing_is_written_until_there_is_something_to_say(tmp_path: Path) -> None:
-    open_log(tmp_path, "WARNING", [])
+    close = open_log(tmp_path, "WARNING", [])
     logging.getLogger("agent").info("quiet")
+    close()
     assert not (tmp_path / "agent.log").exists()
 
 
 def test_two_agents_of_one_process_write_each_line_once(tmp_path: Path) -> None:
-    for key in ("hunter1", "hunter2"):
-        open_log(tmp_path, "INFO", [key])
+    first, second = (open_log(tmp_path, "INFO", [key]) for key in ("hunter1", "hunter2"))
     logging.getLogger("agent").info("once hunter1 hunter2")
     written = (tmp_path / "agent.log").read_text()
     assert written.count("once (hidden) (hidden)") == 1
+    first()
+    logging.getLogger("agent").info("the other one goes on")
+    second()
+    logging.getLogger("agent").info("nobody listens")
+    lines = (tmp_path / "agent.log").read_text().splitlines()
+    assert lines[-1].endswith("the other one goes on")
 
 
 def test_a_long_log_is_moved_aside(tmp_path: Path) -> None:
     (tmp_path / "agent.log").write_bytes(b"x" * (MOST_BYTES + 1))
-    open_log(tmp_path, "INFO", [])
+    close = open_log(tmp_path, "INFO", [])
     logging.getLogger("agent").info("fresh")
+    close()
     assert (tmp_path / "agent.log").stat().st_size < 1000
     assert (tmp_path / "agent.log.1").stat().st_size == MOST_BYTES + 1

@@ -37,13 +37,14 @@ def test_without_anything_there_are_defaults(files: dict[str, Path]) -> None:
     settings = load(files)
     assert (settings.model, settings.max_steps, settings.enable_shell) == (None, 20, True)
     assert settings.workspace_folder == settings.home_folder
+    assert load(files, {"AGENT_HOME": "", "AGENT_MAX_STEPS": ""}) == settings
     assert settings.home_folder.name == "workspace"
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *(("max_steps", value) for value in ("0", "-1", "two", "1.5", "")),
+        *(("max_steps", value) for value in ("0", "-1", "two", "1.5")),
         *(("temperature", value) for value in ("hot", "-0.1", "2.1", "nan")),
         *(("idle_timeout_s", value) for value in ("0", "-5", "inf", "soon")),
         ("enable_shell", "perhaps"),
@@ -51,7 +52,7 @@ def test_without_anything_there_are_defaults(files: dict[str, Path]) -> None:
     ],
 )
 def test_a_bad_value_is_told_with_its_source(files: dict[str, Path], name: str, value: str) -> None:
-    with pytest.raises(UsageError, match=rf"environment {variable_of(name)}: {name} = {value!r}: expected"):
+    with pytest.raises(UsageError, match=rf"environment {variable_of(name)}: {name} cannot be {value!r}: expected"):
         load(files, {variable_of(name): value})
 
 

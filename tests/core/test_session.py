@@ -27,6 +27,7 @@ def test_pending_calls_are_those_without_a_result() -> None:
 def test_only_a_reply_that_says_something_ends_a_turn() -> None:
     assert session(ASKED, says("done")).is_answered()
     assert session(ASKED, says("", "cancelled")).is_answered()
+    assert session(ASKED, says("", "refused")).is_answered()
     for last in (ASKED, says(""), says("half", "length"), calls(("read", {})), Message("assistant", reasoning="hm")):
         assert not session(ASKED, last).is_answered()
     assert not session(ASKED, calls(("read", {})), RESULT).is_answered()

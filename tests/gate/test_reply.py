@@ -188,7 +188,7 @@ def test_reasoning_is_kept_apart_from_the_text(field: str) -> None:
 def test_a_finish_of_calls_without_calls_is_a_stop_and_the_other_way_round() -> None:
     assert build(delta(content="Hi"), delta(finish="tool_calls")).finish == "stop"
     assert build(part(0, "call-id-one", name="f"), delta(finish="stop")).finish == "tool_calls"
-    assert build(delta(content="Hi"), delta(finish="content_filter")).finish == "stop"
+    assert build(delta(content="Hi"), delta(finish="content_filter")).finish == "refused"
 
 
 def test_counts_and_times_are_the_servers() -> None:
