@@ -3,7 +3,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 ROOMS := boot core gate tool flow store servr
 
-.PHONY: chat test check lint bench serve smoke clean
+.PHONY: chat test check lint bench serve local smoke clean
 
 chat: .venv/chat.stamp
 	@$(PY) cli.py
@@ -22,8 +22,11 @@ lint: .venv/dev.stamp
 bench: .venv/dev.stamp
 	@$(PY) -m tests.bench
 
-serve: .venv/dev.stamp
+serve: .venv/serve.stamp
 	@./runsv.sh $(MODEL)
+
+local: .venv/chat.stamp
+	@./boot/install.sh "$(PYTHON)" -r requirements-local.txt
 
 smoke: .venv/chat.stamp
 	@$(PY) -m tests.smoke
@@ -34,9 +37,13 @@ clean:
 
 # The stamps: a .venv with the packages of one requirements file, made again when that file changes.
 .venv/chat.stamp: requirements.txt
-	@./boot/install.sh "$(PYTHON)" requirements.txt
+	@./boot/install.sh "$(PYTHON)" -r requirements.txt
 	@touch $@
 
 .venv/dev.stamp: requirements.txt requirements-dev.txt
-	@./boot/install.sh "$(PYTHON)" requirements-dev.txt
-	@touch .venv/chat.stamp $@
+	@./boot/install.sh "$(PYTHON)" -r requirements-dev.txt
+	@touch .venv/chat.stamp .venv/serve.stamp $@
+
+.venv/serve.stamp: requirements-local.txt | .venv/chat.stamp
+	@./boot/install.sh "$(PYTHON)" "$$(grep ^xllamacpp requirements-local.txt)"
+	@touch $@

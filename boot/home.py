@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from boot.settings import Settings
+from boot.settings import CHECKOUT, Settings, config_file
 from core.errors import StoreError, UsageError
 from store.database import Database
 from store.journal import SessionJournal
+from store.permissions import StoredPermissions
 
 
 def prepare_home(settings: Settings) -> None:
@@ -24,18 +27,48 @@ def prepare_home(settings: Settings) -> None:
     workspace = settings.workspace_folder
     if not workspace.is_dir():
         raise UsageError(f"the workspace {str(workspace)!r} is no folder; create it or name another with --workspace")
-    if inside(settings.state_folder, workspace):
+    if inside(settings.state_folder, [workspace]) or workspace.samefile(settings.state_folder):
         raise UsageError(f"the workspace {str(workspace)!r} is the agent's own state; name another with --workspace")
+    if workspace.samefile(CHECKOUT):
+        raise UsageError(
+            f"the workspace {str(workspace)!r} is the program that runs here; to change it, work on another clone of it"
+        )
     if not os.access(workspace, os.R_OK | os.X_OK):
         raise UsageError(f"the workspace {str(workspace)!r} cannot be read; change its permissions or name another")
 
 
-def open_sessions(settings: Settings) -> SessionJournal:
+def open_database(settings: Settings) -> Database:
+    """Open the home's database. Raises: StoreError."""
+    return Database(settings.state_folder / "agent.db")
+
+
+def open_sessions(settings: Settings, database: Database | None = None) -> SessionJournal:
     """Open the home's session store. Raises: StoreError."""
-    return SessionJournal(Database(settings.state_folder / "agent.db"), settings.state_folder / "locks")
+    return SessionJournal(database or open_database(settings), settings.state_folder / "locks")
 
 
-def inside(folder: Path, path: Path) -> list[str]:
-    """Return `path` relative to `folder` as a list of one, or an empty list where it is not inside."""
-    real, inner = os.path.realpath(folder), os.path.realpath(path)
-    return [os.path.relpath(inner, real)] if os.path.commonpath([real, inner]) == real else []
+@contextmanager
+def open_permissions(settings: Settings) -> Iterator[StoredPermissions]:
+    """Lend the decisions of the home's database. Raises: StoreError."""
+    database = open_database(settings)
+    try:
+        yield StoredPermissions(database)
+    finally:
+        database.close()
+
+
+def hidden(settings: Settings) -> list[Path]:
+    """Return what nothing the model runs may see: other sessions, keys."""
+    return [settings.state_folder, CHECKOUT / ".env", config_file(os.environ).parent]
+
+
+def read_only(settings: Settings) -> list[Path]:
+    """Return what nothing the model runs may change: proved skills, and the program itself."""
+    return [settings.home_folder / "skills", CHECKOUT]
+
+
+def inside(folder: Path, paths: Iterable[Path]) -> list[str]:
+    """Return those of `paths` that lie in `folder`, relative to it."""
+    real = os.path.realpath(folder)
+    found = (os.path.relpath(os.path.realpath(path), real) for path in paths)
+    return [path for path in found if path != "." and not path.startswith("..")]

@@ -1,24 +1,24 @@
 #!/bin/sh
-# Make .venv with PYTHON and install a requirements file into it: ./boot/install.sh python3 requirements.txt
+# Make .venv with PYTHON and install into it: ./boot/install.sh python3 -r requirements.txt
 # uv where there is one, else venv and pip. Bytecode is compiled now, so that the first start is as quick as the next.
 set -eu
 python=$1
-requirements=$2
+shift
 
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || {
     echo "error: '$python' is missing or older than Python 3.11; install Python 3.11 or newer, or name one: make PYTHON=python3.12 chat" >&2
     exit 2
 }
-echo "installing $requirements into .venv (once)" >&2
+echo "installing $* into .venv (once)" >&2
 if command -v uv >/dev/null 2>&1; then
     [ -x .venv/bin/python ] || uv venv --quiet --python "$python" .venv
-    uv pip install --quiet --compile-bytecode --python .venv/bin/python -r "$requirements"
+    uv pip install --quiet --compile-bytecode --python .venv/bin/python "$@"
 else
     [ -x .venv/bin/python ] || "$python" -m venv .venv || {
         echo "error: '$python -m venv' failed; on Debian and Ubuntu: apt install python3-venv" >&2
         exit 2
     }
     .venv/bin/python -m pip --version >/dev/null 2>&1 || .venv/bin/python -m ensurepip --upgrade >/dev/null
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check -r "$requirements"
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check "$@"
 fi
 .venv/bin/python -m compileall -q boot core gate tool flow store servr cli.py

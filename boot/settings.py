@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UsageError
+from core.types import Mode
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -64,6 +65,12 @@ def _temperature(value: str) -> float | None:
     return number
 
 
+def _mode(value: str) -> Mode:
+    if value not in ("plan", "ask", "auto"):
+        raise ValueError("expected plan, ask or auto")
+    return Mode(value)
+
+
 def _log_level(value: str) -> str:
     if value.upper() not in LOG_LEVELS:
         raise ValueError(f"expected one of {', '.join(LOG_LEVELS)}")
@@ -90,7 +97,13 @@ class Settings:
     enable_fetch: bool = _setting(True, "offer the fetch tool, where it is installed", _switch)
     enable_data_view: bool = _setting(True, "offer the data tools, where they are installed", _switch)
     enable_pyexe: bool = _setting(True, "offer the Python tool, where it is installed", _switch)
+    approvals: Mode = _setting(
+        Mode.ASK, "plan: change nothing; ask: ask about what leaves the sandbox; auto: refuse it and go on", _mode
+    )
+    offline: bool = _setting(False, "open no connection but the model's", _switch)
+    strict_sandbox: bool = _setting(False, "a new sandbox for every shell command, instead of one kept warm", _switch)
     log_level: str = _setting("INFO", "how much goes to the log file: DEBUG, INFO, WARNING, ERROR", _log_level)
+    without_sandbox: bool = False  # only a flag can set it: no file and no variable may
     origin: Mapping[str, str] = field(default_factory=dict)  # setting name -> where its value came from
 
     @property
@@ -120,8 +133,17 @@ def config_file(environment: Mapping[str, str]) -> Path:
     return Path(folder) / "agent" / "config.toml"
 
 
+def permissions_file(environment: Mapping[str, str]) -> Path:
+    """Return where the person's own rules for approvals are looked for."""
+    return config_file(environment).with_name("permissions.toml")
+
+
 def load_settings(
-    flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None, dotenv: Path | None = None
+    flags: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+    dotenv: Path | None = None,
+    *,
+    without_sandbox: bool = False,
 ) -> Settings:
     """Read every source; a flag that is None does not count. Raises: UsageError naming the source and the value."""
     environment = os.environ if environment is None else environment
@@ -139,7 +161,7 @@ def load_settings(
     for name, value in (flags or {}).items():
         if value is not None:
             _take(values, origin, name, value, "--" + name.replace("_", "-"))
-    return Settings(**values, origin=origin)
+    return Settings(**values, without_sandbox=without_sandbox, origin=origin)
 
 
 def variable_of(name: str) -> str:

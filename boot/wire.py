@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from boot.home import inside, open_sessions, prepare_home
+from boot.home import hidden, inside, open_database, open_sessions, prepare_home, read_only
 from boot.logs import open_log
-from boot.settings import Settings, load_settings
+from boot.settings import Settings, load_settings, permissions_file
 from core.errors import ModelUnavailable, UsageError
 from core.protocols import Approver, Model, OutputStore, Policy, Tools
+from core.types import Mode
 from flow.agent import Agent, Conversation, Parts
 from flow.approver import NobodyThere
+from flow.policies.approvals import Approvals
 from flow.policies.cut_off import CutOff
 from flow.policies.empty_reply import EmptyReply
 from flow.policies.repetition import Repetition
@@ -19,14 +23,23 @@ from flow.policies.step_limit import StepLimit
 from gate.discovery import find_server
 from gate.openai_chat import OpenAIChat
 from store.journal import new_session_id
+from store.permissions import StoredPermissions
 from tool.beneath import Root
 from tool.calculate import calculate
 from tool.declare import Tool
+from tool.fetch import fetch_tool
 from tool.files import file_tools
+from tool.python_session import python_session_tool
 from tool.read_output import read_output_tool
-from tool.sandbox.bubblewrap import Bubblewrap
+from tool.sandbox.confinement import Confinement, running_python
+from tool.sandbox.level import Level, probe
+from tool.sandbox.sandbox import Sandbox
+from tool.sandbox.unconfined import Unconfined
 from tool.shell import shell_tool
 from tool.toolbox import ToolBox
+
+if TYPE_CHECKING:
+    from flow.policies.permissions import Rules
 
 __all__ = ["RULES", "Agent", "Conversation", "open_agent"]
 
@@ -49,10 +62,15 @@ async def _open_parts(settings: Settings) -> Parts:
     prepare_home(settings)
     close_log = open_log(settings.state_folder / "logs", settings.log_level, [settings.api_key])
     model = await open_model(settings)
+    database = open_database(settings)
+    permissions = StoredPermissions(database)
+    rules = _rules_of(permissions_file(os.environ))
     workspace = settings.workspace_folder
-    hidden, read_only = inside(workspace, settings.state_folder), inside(workspace, settings.home_folder / "skills")
-    root = Root(workspace, hidden, read_only)
-    runner = Bubblewrap(workspace, hidden, [*read_only, ".git"])
+    sandbox = Sandbox(
+        Confinement(workspace, hidden(settings), read_only(settings), running_python()), strict=settings.strict_sandbox
+    )
+    runner = Unconfined(workspace) if settings.without_sandbox else sandbox
+    root = Root(workspace, inside(workspace, hidden(settings)), inside(workspace, read_only(settings)))
 
     def make_tools(outputs: OutputStore, extra: Sequence[Callable[..., Any]]) -> Tools:
         tools: list[Tool] = [calculate, read_output_tool(outputs)]
@@ -60,12 +78,41 @@ async def _open_parts(settings: Settings) -> Parts:
             tools += file_tools(root)
         if settings.enable_shell:
             tools.append(shell_tool(runner, outputs))
+        if settings.enable_pyexe:
+            tools.append(python_session_tool(sandbox, outputs))
+        if settings.enable_fetch and not settings.offline:
+            tools.append(fetch_tool())
         return ToolBox([*tools, *extra], outputs)
 
-    def make_policies(since: int) -> Sequence[Policy]:
-        return [CutOff(), StepLimit(settings.max_steps, since), EmptyReply(since), Repetition(since)]
+    def make_policies(since: int, tools: Tools, mode: Mode) -> Sequence[Policy]:
+        approvals = Approvals(
+            mode,
+            workspace,
+            permissions,
+            lambda: probe()[0] is not Level.RULES,
+            effect=tools.effect,
+            rules=rules,
+            readable=running_python(),
+            closed=hidden(settings),
+        )
+        return [CutOff(), approvals, StepLimit(settings.max_steps, since), EmptyReply(since), Repetition(since)]
 
-    return Parts(model, open_sessions(settings), str(workspace), new_session_id, make_tools, make_policies, close_log)
+    def close() -> None:
+        sandbox.close()
+        close_log()
+
+    return Parts(
+        model=model,
+        sessions=open_sessions(settings, database),
+        permissions=permissions,
+        mode=Mode.DANGER if settings.without_sandbox else settings.approvals,
+        workspace=str(workspace),
+        new_session_id=new_session_id,
+        make_tools=make_tools,
+        make_policies=make_policies,
+        boundary=lambda: ("none", "everything runs with your rights") if settings.without_sandbox else probe(),
+        close=close,
+    )
 
 
 async def open_model(settings: Settings) -> Model:
@@ -90,6 +137,14 @@ async def open_model(settings: Settings) -> Model:
             " `./runsv.sh MODEL.gguf`, or give its address with --model-url"
         )
     return _rules()
+
+
+def _rules_of(file: Path) -> Rules | None:
+    if not file.exists():
+        return None
+    from flow.policies.permissions import load_rules  # with a shell grammar, which most starts do not need
+
+    return load_rules(file)
 
 
 def _rules() -> Model:

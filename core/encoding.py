@@ -12,6 +12,7 @@ from core.events import Event
 from core.types import Head, Message, ToolCall, ToolSpec, Usage
 
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps would make an encoder each time
+_ENCODE_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _PLAIN = Message("assistant")  # a field that equals this one's is left out
 
 
@@ -21,15 +22,23 @@ def to_json(value: Any) -> str:
 
 
 def make_head(system: str, specs: Sequence[ToolSpec]) -> Head:
-    """Freeze a system prompt and tool specs to the bytes that start every request of a session."""
+    """Freeze a system prompt and tool specs to the bytes that start every request of a session.
+
+    Short, because all of it is read before the first word of a session: without spaces, and without the
+    `additionalProperties` that tell a validator and not a model.
+    """
     tools = [
         {
             "type": "function",
-            "function": {"name": s.name, "description": s.description, "parameters": dict(s.parameters)},
+            "function": {
+                "name": spec.name,
+                "description": spec.description,
+                "parameters": {k: v for k, v in spec.parameters.items() if k != "additionalProperties"},
+            },
         }
-        for s in specs
+        for spec in specs
     ]
-    return Head(system, to_json(tools))
+    return Head(system, _ENCODE_COMPACT(tools))
 
 
 def message_to_dict(message: Message) -> dict[str, Any]:

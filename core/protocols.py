@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+import enum
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from core.events import ModelEvent
 from core.session import Session
-from core.types import Effect, Entry, Head, Opening, Request, SessionSummary, ToolCall, ToolResult, ToolSpec
+from core.types import Effect, Entry, Head, Opening, Permission, Request, SessionSummary, ToolCall, ToolResult, ToolSpec
 
 
 class Model(Protocol):
@@ -49,7 +50,9 @@ class Tools(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Allow:
-    """The call may run."""
+    """The call may run, with what a person opened to it beforehand."""
+
+    opening: Opening | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +64,14 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A person decides; a yes opens `opening` to this one call."""
+    """A person decides; a yes opens `opening` to this one call.
+
+    `remember` saves an answer that is meant for good: True for always, False for never. Without it none is offered.
+    """
 
     question: str
     opening: Opening | None = None
+    remember: Callable[[bool], None] | None = field(default=None, compare=False)
 
 
 Verdict = Allow | Refuse | Ask
@@ -85,6 +92,15 @@ class Policy(Protocol):
         ...
 
 
+class Approval(enum.StrEnum):
+    """A person's answer. ALWAYS and NEVER are for this exact command in this workspace."""
+
+    NO = "no"
+    ONCE = "once"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
 class Approver(Protocol):
     """Whoever answers a policy's questions; several may be asked at once and are answered one by one."""
 
@@ -93,8 +109,28 @@ class Approver(Protocol):
         """What the model is told after a no: "the user said no"."""
         ...
 
-    async def approve(self, call: ToolCall, question: str) -> bool:
-        """Return whether the call may run."""
+    async def approve(self, call: ToolCall, ask: Ask) -> Approval:
+        """Answer `ask.question`; ALWAYS and NEVER only where `ask.remember` is there to save them."""
+        ...
+
+
+class Permissions(Protocol):
+    """What a person decided for good."""
+
+    def find(self, workspace: str, tool: str, command: str, opening: Opening | None) -> bool | None:
+        """Return False if the command is refused for good, True if it may have this very opening, else None."""
+        ...
+
+    def remember(self, permission: Permission) -> None:
+        """Save a decision in place of an earlier one about the same. Raises: StoreError."""
+        ...
+
+    def list(self, workspace: str) -> Sequence[Permission]:
+        """Return a workspace's decisions, oldest first."""
+        ...
+
+    def forget(self, workspace: str, number: int) -> None:
+        """Take back one decision. Raises: UsageError if there is none of that number."""
         ...
 
 

@@ -39,6 +39,27 @@ class Opening:
     path: str = ""
 
 
+class Mode(enum.StrEnum):
+    """How much an agent may do without asking."""
+
+    PLAN = "plan"  # nothing is changed
+    ASK = "ask"  # free inside the sandbox; a person decides about what leaves it
+    AUTO = "auto"  # free inside the sandbox; what would leave it is refused, nobody is asked
+    DANGER = "danger"  # nothing is held back and nobody is asked; no setting can turn it on
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What a person decided for good about one exact command in one workspace."""
+
+    workspace: str
+    tool: str
+    command: str  # to the last character
+    opening: Opening | None  # what it is about; None: running the command without a sandbox
+    allowed: bool  # False: it is refused, whatever it needs
+    number: int = 0  # its name in lists, given by the store
+
+
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
     """A tool as the model sees it. `parameters` is a JSON Schema of type object."""

@@ -10,9 +10,9 @@ from typing import Any, Self
 
 from core.encoding import make_head
 from core.events import Event
-from core.protocols import Approver, Model, OutputStore, Policy, SessionStore, Tools
+from core.protocols import Approver, Model, OutputStore, Permissions, Policy, SessionStore, Tools
 from core.session import Session
-from core.types import Message, ToolResult
+from core.types import Message, Mode, ToolResult
 from flow.loop import run
 from flow.prompt import SYSTEM_PROMPT
 from flow.result import RunResult, steps_of, total_usage
@@ -29,15 +29,21 @@ class Parts:
     workspace: str
     new_session_id: Callable[[], str]
     make_tools: Callable[[OutputStore, Sequence[Callable[..., Any]]], Tools]
-    make_policies: Callable[[int], Sequence[Policy]]  # from the number of entries at the run's start
-    close_log: Callable[[], None]
+    make_policies: Callable[[int, Tools, Mode], Sequence[Policy]]  # from the number of entries at the run's start
+    permissions: Permissions
+    mode: Mode
+    boundary: Callable[[], tuple[str, str]]  # how strong the sandbox is, and why not stronger; may take milliseconds
+    close: Callable[[], None]
 
 
 class Conversation:
     """A session with its model, tools and policies: say something, or go on where it stopped."""
 
-    def __init__(self, session: Session, tools: Tools, parts: Parts, approver: Approver) -> None:
+    def __init__(
+        self, session: Session, tools: Tools, parts: Parts, approver: Approver, mode: Callable[[], Mode]
+    ) -> None:
         self.session = session
+        self._mode = mode
         self._tools = tools
         self._parts = parts
         self._approver = approver
@@ -50,7 +56,7 @@ class Conversation:
 
     def go_on(self) -> AsyncGenerator[Event, None]:
         """Return the run that brings the turn to its end: at once when it is answered already."""
-        policies = self._parts.make_policies(len(self.session.entries))
+        policies = self._parts.make_policies(len(self.session.entries), self._tools, self._mode())
         return run(self.session, self._parts.model, self._tools, policies, self._approver)
 
     def result(self, trace: Sequence[Event] = ()) -> RunResult:
@@ -78,9 +84,11 @@ class Agent:
         self._approver = approver
         self._parts: Parts | None = None
         self._open: list[Session] = []
+        self.mode = Mode.ASK  # that of the settings once it is open; may be changed between turns
 
     async def __aenter__(self) -> Self:
         self._parts = await self._open_parts()
+        self.mode = self._parts.mode
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -90,7 +98,7 @@ class Agent:
         self._open.clear()
         parts.sessions.close()
         await parts.model.close()
-        parts.close_log()
+        parts.close()
 
     @property
     def parts(self) -> Parts:
@@ -138,4 +146,4 @@ class Agent:
 
     def _talk(self, session: Session, tools: Tools) -> Conversation:
         self._open.append(session)
-        return Conversation(session, tools, self.parts, self._approver)
+        return Conversation(session, tools, self.parts, self._approver, lambda: self.mode)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.protocols import Approval, Ask
 from core.types import ToolCall
 
 
@@ -12,6 +13,6 @@ class NobodyThere:
         "it needs a person's approval, and nobody is here to give it. Find a way without it, or say what is needed."
     )
 
-    async def approve(self, call: ToolCall, question: str) -> bool:
+    async def approve(self, call: ToolCall, ask: Ask) -> Approval:
         """Say no."""
-        return False
+        return Approval.NO

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import AsyncGenerator, Iterator, Sequence
 
 from core.events import Asked, CallFinished, CallStarted, Event
-from core.protocols import Allow, Approver, Ask, Policy, Refuse, Tools, Verdict
+from core.protocols import Allow, Approval, Approver, Ask, Policy, Refuse, Tools, Verdict
 from core.session import Session
 from core.types import Effect, Message, ToolCall, ToolResult
 
@@ -51,19 +51,22 @@ def judge(session: Session, call: ToolCall, policies: Sequence[Policy]) -> Verdi
     for kind in (Refuse, Ask):
         if strict := next((v for v in verdicts if isinstance(v, kind)), None):
             return strict
-    return Allow()
+    return next((v for v in verdicts if isinstance(v, Allow) and v.opening), Allow())
 
 
 async def _outcome(session: Session, call: ToolCall, verdict: Verdict, tools: Tools, approver: Approver) -> ToolResult:
     if isinstance(verdict, Refuse):
         return ToolResult(verdict.reason, is_error=True, details={"refused": True})
     if isinstance(verdict, Ask):
-        if not await approver.approve(call, verdict.question):
+        answer = await approver.approve(call, verdict)
+        if verdict.remember and answer in (Approval.ALWAYS, Approval.NEVER):
+            verdict.remember(answer is Approval.ALWAYS)
+        if answer not in (Approval.ONCE, Approval.ALWAYS):
             return ToolResult(f"Not run: {approver.refusal}", is_error=True, details={"refused": True})
         session.start(call)
     if tools.effect(call.name) is not Effect.READS:
         session.in_doubt.add(call.id)  # until its result is saved: a full disk must not make it run twice
-    return await tools.run(call, verdict.opening if isinstance(verdict, Ask) else None)
+    return await tools.run(call, verdict.opening)
 
 
 def _side_by_side(calls: Sequence[ToolCall], tools: Tools) -> Iterator[list[ToolCall]]:

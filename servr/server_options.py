@@ -116,4 +116,4 @@ def _try_to_bind(host: str, port: int) -> None:
 
 def _check_installed() -> None:
     if importlib.util.find_spec("xllamacpp") is None:
-        raise UsageError("xllamacpp is not installed; run: .venv/bin/python -m pip install xllamacpp")
+        raise UsageError("xllamacpp is not installed; `make serve MODEL=FILE.gguf` installs it")

@@ -54,5 +54,20 @@ CREATE TABLE output_chunk (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS = (_SESSIONS_AND_OUTPUTS,)
+# `kind` is empty for a run without a sandbox, `path` for all kinds but "path".
+_PERMISSIONS = """
+CREATE TABLE permission (
+    number INTEGER PRIMARY KEY,
+    workspace TEXT NOT NULL,
+    tool TEXT NOT NULL,
+    command TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    path TEXT NOT NULL,
+    allowed INTEGER NOT NULL,
+    created REAL NOT NULL,
+    UNIQUE (workspace, tool, command, kind, path)
+);
+"""
+
+MIGRATIONS = (_SESSIONS_AND_OUTPUTS, _PERMISSIONS)
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import importlib.util
 import os
-from pathlib import Path
+import shutil
 
 import pytest
 
-from tool.sandbox.bubblewrap import Bubblewrap
+from tool.sandbox.level import probe
 
 
 def llama() -> None:
@@ -21,13 +20,15 @@ def llama() -> None:
 
 def bubblewrap() -> None:
     """Need a bubblewrap that can make its namespaces."""
-    if reason := _why_no_bubblewrap():
+    level, reason = probe()
+    if not level.has_namespaces:
         _unmet(reason)
 
 
-@functools.cache
-def _why_no_bubblewrap() -> str | None:
-    return Bubblewrap(Path()).why_unavailable()
+def program(name: str) -> None:
+    """Need a program that can be started by name."""
+    if shutil.which(name) is None:
+        _unmet(f"{name} is not installed; install it with the system's package manager")
 
 
 def _unmet(reason: str) -> None:

@@ -340,9 +340,10 @@ def terminal(command: list[str], environment: dict[str, str]) -> Iterator[tuple[
 
 def need_bubblewrap() -> None:
     """Raises: Skipped where no sandbox can be made."""
-    from tool.sandbox.bubblewrap import Bubblewrap
+    from tool.sandbox.level import probe
 
-    if reason := Bubblewrap(ROOT).why_unavailable():
+    level, reason = probe()
+    if not level.has_namespaces:
         raise Skipped(reason)
 
 

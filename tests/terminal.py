@@ -80,9 +80,11 @@ class Terminal:
 
 
 @contextmanager
-def terminal(home: Path, *arguments: str, columns: int = 100, rows: int = 30, **settings: str) -> Iterator[Terminal]:
-    """Yield the program running in a terminal; `settings` become AGENT_* variables."""
-    variables = environment(home, **settings) | {"TERM": "xterm-256color", "PATH": os.environ["PATH"]}
+def terminal(
+    home: Path, *arguments: str, columns: int = 100, rows: int = 30, path: str = "", **settings: str
+) -> Iterator[Terminal]:
+    """Yield the program running in a terminal; `settings` become AGENT_* variables, `path` the search path."""
+    variables = environment(home, **settings) | {"TERM": "xterm-256color", "PATH": path or os.environ["PATH"]}
     person = Terminal(arguments, variables, columns, rows)
     try:
         yield person

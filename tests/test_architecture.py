@@ -14,7 +14,10 @@ ROOMS = ("boot", "core", "gate", "tool", "flow", "store", "servr", "model")
 OURS = {*ROOMS, "tests", "cli"}
 TOP_LEVEL = {*ROOMS, "workspace", "tests", "docs"}
 # Packages that cost start-up are imported where they are first needed.
-HEAVY = {"httpx", "jsonschema", "pydantic", "pandas", "numpy", "xllamacpp", "llama_cpp", "sentence_transformers"}
+HEAVY = {"httpx", "jsonschema", "pydantic", "pandas", "numpy", "xllamacpp", "llama_cpp", "sentence_transformers"} | {
+    "tree_sitter",
+    "tree_sitter_bash",
+}
 FILES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 PACKAGES = sorted(path.parent for path in FILES if path.name == "__init__.py")
 

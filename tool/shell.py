@@ -42,9 +42,9 @@ def _result(text: str, ended: Exit, limit_s: int) -> ToolResult:
     text = text.removesuffix("\n")
     details = {"exit_code": ended.code, "seconds": round(ended.seconds, 3)}
     if ended.code is None:
-        stopped = (
-            f"[stopped after {limit_s} s; it and all it started were killed; give a larger timeout_s or do it in parts]"
-        )
+        limit = ended.stopped or f"{limit_s} s of time"
+        advice = "give a larger timeout_s or do it in parts" if limit.endswith("of time") else "do it in smaller parts"
+        stopped = f"[stopped after {limit}; it and all it started were killed; {advice}]"
         return ToolResult(f"{text}\n{stopped}".lstrip("\n"), is_error=True, details=details)
     if not text:
         text = f"[no output, exit {ended.code}]"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import AsyncGenerator
@@ -15,8 +16,10 @@ from boot.settings import Settings
 from boot.wire import RULES, Agent, Conversation, open_agent
 from core.errors import AgentError, SessionInUse, UsageError
 from core.events import Event
+from core.types import Mode
 from core.version import VERSION
 from servr.terminal.options import with_settings
+from servr.terminal.permissions import permission_lines
 from servr.terminal.text import one_line
 
 if TYPE_CHECKING:
@@ -31,6 +34,8 @@ HELP = """  /new          begin a new session with the next message
   /sessions     list the newest sessions
   /resume ID    take up a session
   /continue     go on with a turn that an error or a limit ended
+  /mode MODE    plan: change nothing; ask: ask about what leaves the sandbox; auto: refuse it and go on
+  /permissions  list what was decided for good here; /forget NUMBER takes a decision back
   /exit         leave (as Ctrl-D does)
   Ctrl-J begins a new line, Ctrl-C stops a reply. Everything else is sent to the model."""
 
@@ -65,7 +70,7 @@ class Chat:
     async def run(self, resume: str | None) -> int:
         """Read lines and run turns until Ctrl-D or /exit."""
         async with open_agent(self._settings, approver=self._prompt) as agent:
-            self._banner(agent)
+            await self._banner(agent)
             if resume:
                 await self._resume(agent, resume)
             while (line := await self._prompt.read()) is not None:
@@ -127,12 +132,26 @@ class Chat:
                 await self._turn(self._conversation, self._conversation.go_on())
             case "resume" if argument.strip():
                 await self._resume(agent, argument.strip())
+            case "mode":
+                self._set_mode(agent, argument.strip())
+            case "permissions":
+                for line in permission_lines(agent.parts.permissions, agent.parts.workspace):
+                    self._console.print(f"  {line}", markup=False)
+            case "forget" if argument.strip().isdecimal():
+                agent.parts.permissions.forget(os.path.realpath(agent.parts.workspace), int(argument))
+                self._console.print("  forgotten", style="dim")
             case "sessions":
                 for session in agent.parts.sessions.list(10):
                     self._console.print(f"  {session.id}  {one_line(session.title, 50)}", markup=False)
             case _:
                 self._console.print(HELP, markup=False)
         return True
+
+    def _set_mode(self, agent: Agent, name: str) -> None:
+        """Change how much is asked, from the next turn on."""
+        if name in ("plan", "ask", "auto"):
+            agent.mode = Mode(name)
+        self._console.print(f"  mode {agent.mode}; /mode plan, ask or auto changes it", style="dim")
 
     async def _resume(self, agent: Agent, session_id: str) -> None:
         """Take up a session, or what the person chooses when another process is writing it."""
@@ -164,9 +183,14 @@ class Chat:
             self._console.print("  the last turn was not finished; going on", style="dim")
             await self._turn(self._conversation, self._conversation.go_on())
 
-    def _banner(self, agent: Agent) -> None:
+    async def _banner(self, agent: Agent) -> None:
         self._console.print(f"Agent {VERSION}", style="bold", end="")
         self._console.print(f"  model {agent.parts.model.name}, workspace {agent.parts.workspace}", markup=False)
+        level, reason = await asyncio.to_thread(agent.parts.boundary)
+        if reason:
+            self._console.print(f"sandbox: {level}: {reason}", style="bold red", markup=False)
+        else:
+            self._console.print(f"sandbox: {level}, mode {agent.mode}", style="dim", markup=False)
         if agent.parts.model.name == RULES:
             self._console.print(NO_MODEL, style="yellow", markup=False)
         self._console.print("Enter sends, Ctrl-C stops a reply, Ctrl-D leaves, /help tells more.", style="dim")

@@ -16,6 +16,8 @@ COMMANDS = {
     "run": ("run", "Do one task without a conversation and print the answer."),
     "resume": ("resume", "Go on with a session where it stopped."),
     "sessions": ("sessions", "List the sessions, newest first."),
+    "doctor": ("doctor", "Look at the sandbox, the model and the home, and say what is missing."),
+    "permissions": ("permissions", "List or take back what was decided for good in the workspace."),
     "settings": ("settings", "Show every setting, its value and where it comes from."),
 }
 

@@ -38,6 +38,7 @@ class Drawer:
         self._began = time.monotonic()
         self._wrapper = Wrapper(console.width)
         self._style = ""  # of the text being streamed
+        self._headed = ""  # the call whose line was drawn last
         self.partial_text = ""
 
     def begin(self) -> None:
@@ -59,7 +60,7 @@ class Drawer:
             case CallStarted(call):
                 self._call(call)
             case Asked(call, _):
-                self.end()
+                self._head(call)
             case CallFinished(call, result):
                 self._result(call, result)
             case Noticed(text):
@@ -104,12 +105,18 @@ class Drawer:
             self._line(Text("  the reply was cut off by the token limit", "yellow"))
 
     def _call(self, call: ToolCall) -> None:
+        self._head(call)
+        self._show_status(f"{plain(call.name)} is running")
+
+    def _head(self, call: ToolCall) -> None:
         self.end()
         self._console.print(call_line(call, self._console.width), soft_wrap=False)
-        self._show_status(f"{plain(call.name)} is running")
+        self._headed = call.id
 
     def _result(self, call: ToolCall, result: ToolResult) -> None:
         self.end()
+        if call.id != self._headed:  # refused before it ran, or one of several that ran side by side
+            self._head(call)
         lines = plain(result.content).strip("\n").split("\n")
         style = "red" if result.is_error else "dim"
         for line in lines[:PREVIEW_LINES]:

@@ -15,6 +15,15 @@ FLAGS = {
     "model": click.option("--model", metavar="NAME", help="The model, as its server names it; `rules` for none."),
     "workspace": click.option("--workspace", metavar="DIR", help="The folder the tools may touch."),
     "max_steps": click.option("--max-steps", metavar="N", help="Most replies of the model in one run."),
+    "approvals": click.option("--approvals", metavar="MODE", help="plan, ask or auto: what may be done unasked."),
+    "offline": click.option("--offline", is_flag=True, default=None, help="Open no connection but the model's."),
+    "without_sandbox": click.option(
+        "--dangerously-without-sandbox",
+        "without_sandbox",
+        is_flag=True,
+        default=None,
+        help="Run what the model writes as you, with your files and keys in its reach, and never ask.",
+    ),
 }
 
 
@@ -39,4 +48,6 @@ def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
 def merged_settings(flags: dict[str, Any]) -> Settings:
     """Return the settings; a flag after the command's name wins over one before it. Raises: UsageError."""
     before = click.get_current_context().obj or {}
-    return load_settings({name: before.get(name) if flag is None else flag for name, flag in flags.items()})
+    chosen = {name: before.get(name) if flag is None else flag for name, flag in flags.items()}
+    without_sandbox = bool(chosen.pop("without_sandbox"))
+    return load_settings(chosen, without_sandbox=without_sandbox)

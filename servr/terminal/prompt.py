@@ -12,8 +12,11 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.history import FileHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
+from core.protocols import Approval, Ask
 from core.types import ToolCall
 from servr.terminal.text import plain
+
+_ANSWERS = {"y": Approval.ONCE, "a": Approval.ALWAYS, "d": Approval.NEVER, "n": Approval.NO}
 
 
 class Prompt:
@@ -53,10 +56,15 @@ class Prompt:
         letter = answer.strip().lower()[:1]
         return letter if letter in letters else letters[-1]
 
-    async def approve(self, call: ToolCall, question: str) -> bool:
-        """Ask the person; anything but y is a no."""
+    async def approve(self, call: ToolCall, ask: Ask) -> Approval:
+        """Ask the person; anything but one of the letters is a no."""
         async with self._one_at_a_time:
-            return await self.choose(plain(question), ("y", "n")) == "y"
+            # Printed, not part of the prompt: a prompt that is taller than the screen would be cut.
+            print(plain(ask.question))
+            if ask.remember is None:
+                return _ANSWERS[await self.choose("y: yes, n: no", ("y", "n"))]
+            print("y: yes, once; a: always, this exact command in this workspace; d: never; n: no")
+            return _ANSWERS[await self.choose("your answer", ("y", "a", "d", "n"))]
 
 
 @contextmanager

@@ -50,12 +50,13 @@ def test_a_message_checks_itself(fields: dict[str, object]) -> None:
 
 
 def test_a_head_is_the_same_bytes_for_the_same_tools() -> None:
-    spec = ToolSpec("f", "does ä", {"type": "object", "properties": {"b": {}, "a": {}}})
+    spec = ToolSpec("f", "does ä", {"type": "object", "properties": {"b": {}, "a": {}}, "additionalProperties": False})
     head = make_head("system", [spec])
     assert head == make_head("system", [spec])
     assert head.tools.index('"b"') < head.tools.index('"a"'), "keys keep their order"
     assert "ä" in head.tools
     assert json.loads(head.tools)[0]["function"]["name"] == "f"
+    assert " " not in head.tools.replace("does ä", "")
 
 
 def test_every_event_has_a_json_form_with_its_name() -> None:

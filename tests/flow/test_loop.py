@@ -9,7 +9,7 @@ import pytest
 
 from core.errors import LimitReached, ModelError, StoreError
 from core.events import Answered, Asked, CallFinished, CallStarted, Event, Replied
-from core.protocols import Allow, Approver, Ask, Policy, Refuse, Verdict
+from core.protocols import Allow, Approval, Approver, Ask, Policy, Refuse, Verdict
 from core.session import Session
 from core.types import Message, Notice, Opening, OpeningKind, ToolCall, ToolResult
 from flow.approver import NobodyThere
@@ -39,12 +39,12 @@ class Verdicts:
 class Person:
     refusal = "the user said no."
 
-    def __init__(self, answer: bool) -> None:
+    def __init__(self, answer: Approval) -> None:
         self._answer = answer
         self.questions: list[str] = []
 
-    async def approve(self, call: ToolCall, question: str) -> bool:
-        self.questions.append(question)
+    async def approve(self, call: ToolCall, ask: Ask) -> Approval:
+        self.questions.append(ask.question)
         return self._answer
 
 
@@ -175,15 +175,18 @@ def test_a_refused_call_is_not_run_and_the_model_reads_why() -> None:
 
 
 def test_the_strictest_policy_wins() -> None:
-    person = Person(True)
+    person = Person(Approval.ONCE)
     tools = Hands()
     policies = [Verdicts(Ask("may it?")), Verdicts(Refuse("no")), Verdicts()]
     go(session(ASKED), ScriptedModel([calls(("write", {})), says("ok")]), tools, policies, person)
     assert (tools.ran, person.questions) == ([], [])
 
 
-@pytest.mark.parametrize(("answer", "ran"), [(True, ["c1"]), (False, [])])
-def test_a_person_decides_what_a_policy_asks(answer: bool, ran: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("answer", "ran"),
+    [(Approval.ONCE, ["c1"]), (Approval.ALWAYS, ["c1"]), (Approval.NO, []), (Approval.NEVER, [])],
+)
+def test_a_person_decides_what_a_policy_asks(answer: Approval, ran: list[str]) -> None:
     log = MemoryLog()
     tools = Hands()
     model = ScriptedModel([calls(("write", {})), says("ok")])
@@ -192,9 +195,20 @@ def test_a_person_decides_what_a_policy_asks(answer: bool, ran: list[str]) -> No
     assert tools.ran == ran
     assert tools.openings == [network for _ in ran]
     assert log.held == ["c1"]
-    assert (log.started == {"c1"}) is answer
+    assert (log.started == {"c1"}) is bool(ran)
     assert any(isinstance(e, Asked) and e.question == "may it?" for e in events)
     assert not any(isinstance(e, CallStarted) for e in events)
+
+
+@pytest.mark.parametrize(
+    ("answer", "saved"), [(Approval.ONCE, []), (Approval.ALWAYS, [True]), (Approval.NO, []), (Approval.NEVER, [False])]
+)
+def test_an_answer_for_good_is_saved_by_who_asked(answer: Approval, saved: list[bool]) -> None:
+    remembered: list[bool] = []
+    model = ScriptedModel([calls(("write", {})), says("ok")])
+    ask = Ask("may it?", remember=remembered.append)
+    go(session(ASKED), model, policies=[Verdicts(ask)], approver=Person(answer))
+    assert remembered == saved
 
 
 def test_headless_means_no_and_the_run_goes_on() -> None:

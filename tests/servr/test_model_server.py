@@ -201,7 +201,7 @@ def test_an_absent_package_is_named_with_its_installation(model: Path) -> None:
     bare = [sys.executable, "-S", "-m", "servr.model_server", str(model), "--port", "0"]
     done = subprocess.run(bare, capture_output=True, text=True, cwd=ROOT, timeout=60)
     assert done.returncode == 2
-    assert done.stderr == "error: xllamacpp is not installed; run: .venv/bin/python -m pip install xllamacpp\n"
+    assert done.stderr == "error: xllamacpp is not installed; `make serve MODEL=FILE.gguf` installs it\n"
 
 
 def test_a_key_is_asked_for_and_stands_in_no_command_line(model: Path) -> None:

@@ -7,9 +7,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from core.types import Message, ToolCall
+from core.types import Message, Opening, OpeningKind, Permission, ToolCall
 from store.database import Database
 from store.journal import SessionJournal
+from store.permissions import StoredPermissions
 from store.schema import SCHEMA_VERSION
 from tests.store.samples import ENTRIES, HEAD
 
@@ -17,6 +18,7 @@ FIXTURES = Path(__file__).parent / "fixtures"
 WHOLE, KILLED = "20260102-030405-aaaa", "20260102-030406-bbbb"
 OUTPUT = ("line \u00e9 \u20ac \U0001f600\n" * 20).encode()
 IN_DOUBT = ToolCall("c9", "shell", {"command": "make"})
+COMMIT = Permission("/home/someone/project", "shell", "git commit -m 'a \u00e9'", Opening(OpeningKind.GIT), True, 1)
 
 
 def fill(journal: SessionJournal) -> None:
@@ -40,8 +42,10 @@ def main() -> None:
     if target.exists():
         sys.exit(f"{target} is there already; a fixture shows what an earlier program wrote, so it stays as it is")
     with tempfile.TemporaryDirectory() as folder:
-        journal = SessionJournal(Database(Path(folder) / target.name), Path(folder) / "locks")
+        database = Database(Path(folder) / target.name)
+        journal = SessionJournal(database, Path(folder) / "locks")
         fill(journal)
+        StoredPermissions(database).remember(COMMIT)
         journal.close()  # moves the log into the file
         shutil.copyfile(Path(folder) / target.name, target)
 

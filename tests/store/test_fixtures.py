@@ -8,9 +8,10 @@ import pytest
 
 from core.types import Message
 from store.database import Database
+from store.permissions import StoredPermissions
 from store.schema import SCHEMA_VERSION
 from tests.store.child import open_journal
-from tests.store.make_fixture import FIXTURES, IN_DOUBT, KILLED, OUTPUT, WHOLE
+from tests.store.make_fixture import COMMIT, FIXTURES, IN_DOUBT, KILLED, OUTPUT, WHOLE
 from tests.store.samples import ENTRIES, HEAD
 
 
@@ -49,6 +50,17 @@ def test_a_file_of_every_version_opens_reads_and_goes_on(fixture: Path, home: Pa
     killed.close()
     whole.close()
     journal.close()
+
+
+@pytest.mark.parametrize("fixture", sorted(FIXTURES.glob("v*.db")), ids=lambda path: path.stem)
+def test_a_permission_outlives_every_later_version(fixture: Path, tmp_path: Path) -> None:
+    database = Database(Path(shutil.copyfile(fixture, tmp_path / "copy.db")))
+    permissions = StoredPermissions(database)
+    if fixture.stem != "v1":
+        assert permissions.list(COMMIT.workspace) == [COMMIT]
+    permissions.remember(COMMIT)
+    assert permissions.find(COMMIT.workspace, COMMIT.tool, COMMIT.command, COMMIT.opening) is True
+    database.close()
 
 
 @pytest.mark.parametrize("fixture", sorted(FIXTURES.glob("v*.db")), ids=lambda path: path.stem)

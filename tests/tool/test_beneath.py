@@ -347,12 +347,11 @@ try:
 except ToolError as error:
     print(error)
 """
-CHECKOUT = str(Path(__file__).resolve().parents[2])
 
 
 def failing_write(workspace: Path, *wrapper: str, setup: str = "") -> str:
     """Write half a megabyte to a/file in a child process and return the error it tells."""
-    code = FAIL.format(checkout=CHECKOUT, setup=setup)
+    code = FAIL.format(checkout=str(CHECKOUT), setup=setup)
     shown = subprocess.run(
         [*wrapper, sys.executable, "-c", code, str(workspace)], capture_output=True, text=True, check=False
     )

@@ -56,7 +56,7 @@ def test_no_output_is_said(outputs: FileOutputs) -> None:
 def test_a_command_that_was_stopped_is_an_error(outputs: FileOutputs) -> None:
     result = shown(b"so far\n", outputs, None)
     assert result.is_error
-    assert result.content.startswith("so far\n[stopped after 120 s; ")
+    assert result.content.startswith("so far\n[stopped after 120 s of time; ")
     assert result.details["exit_code"] is None
 
 

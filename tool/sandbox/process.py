@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import select
+import signal
 import subprocess
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from tool.output import BoundedOutput
 
@@ -16,12 +19,18 @@ _DYING_S = 2.0  # a killed process tree has closed its pipe long before this
 
 
 async def run_process(
-    argv: Sequence[str], environment: Mapping[str, str], timeout_s: float, output: BoundedOutput
+    argv: Sequence[str],
+    environment: Mapping[str, str],
+    timeout_s: float,
+    output: BoundedOutput,
+    inherited: Sequence[int] = (),
+    folder: str | None = None,
 ) -> int | None:
     """Run `argv` without input, both its outputs copied to `output`; return its exit code, or None after a timeout.
 
-    Waits for the process and not for the end of its output, which a child left behind could hold open. A process that
-    is still there when this returns or is cancelled is killed and reaped. Raises: OSError if it cannot be started.
+    `inherited` are the descriptors it gets from us, none else; it runs in `folder`, or where we do.
+    Waits for the process and not for the end of its output, which a child left behind could hold open. When this
+    returns or is cancelled, the process is reaped and its process group killed. Raises: OSError if it cannot be started.
     """
     pipe, write_end = os.pipe()
     try:
@@ -33,6 +42,8 @@ async def run_process(
                 stdout=write_end,
                 stderr=subprocess.STDOUT,
                 env=environment,
+                pass_fds=inherited,
+                cwd=folder,
                 start_new_session=True,  # Ctrl-C at the terminal is for the agent, which then ends the command
             )
         finally:
@@ -53,13 +64,12 @@ async def _follow(process: subprocess.Popen[bytes], pipe: int, output: BoundedOu
     """Copy what comes through the pipe until the process has ended."""
     loop = asyncio.get_running_loop()
     ended, woken = asyncio.Event(), asyncio.Event()
-    descriptor = os.pidfd_open(process.pid)
 
     def end() -> None:
         ended.set()
         woken.set()
 
-    loop.add_reader(descriptor, end)
+    forget = _when_ended(process, loop, end)
     loop.add_reader(pipe, woken.set)
     try:
         while not ended.is_set():
@@ -69,8 +79,25 @@ async def _follow(process: subprocess.Popen[bytes], pipe: int, output: BoundedOu
                 loop.remove_reader(pipe)
     finally:
         loop.remove_reader(pipe)
+        forget()
+
+
+def _when_ended(
+    process: subprocess.Popen[bytes], loop: asyncio.AbstractEventLoop, end: Callable[[], None]
+) -> Callable[[], None]:
+    """Call `end` once the process has ended; return what to call when that is of no interest any more."""
+    if sys.platform != "linux":
+        ending = loop.run_in_executor(None, process.wait)  # which ends when `_end` has killed the process
+        ending.add_done_callback(lambda _: end())
+        return lambda: None
+    descriptor = os.pidfd_open(process.pid)
+    loop.add_reader(descriptor, end)
+
+    def forget() -> None:
         loop.remove_reader(descriptor)
         os.close(descriptor)
+
+    return forget
 
 
 def _copy(pipe: int, output: BoundedOutput) -> bytes | None:
@@ -85,9 +112,11 @@ def _copy(pipe: int, output: BoundedOutput) -> bytes | None:
 
 def _end(process: subprocess.Popen[bytes], pipe: int, output: BoundedOutput) -> None:
     """Reap the process, killing it first if need be, and copy what it left in the pipe."""
-    if process.poll() is None:
-        process.kill()
-        process.wait()
+    had_ended = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)  # before it is reaped, while the number can be no other group's
+    process.wait()
+    if not had_ended:
         _await_silence(pipe, output)
         return
     for _ in range(2):  # a full pipe; somebody left behind may be filling it again as fast as we read

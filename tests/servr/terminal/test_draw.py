@@ -41,6 +41,18 @@ def test_a_call_shows_its_name_its_argument_and_the_start_of_its_result() -> Non
     assert f"… {10 - PREVIEW_LINES} more lines" in screen
 
 
+def test_each_result_stands_below_its_own_call() -> None:
+    both = (
+        CallStarted(LIST),
+        CallStarted(WRITE),
+        CallFinished(LIST, ToolResult("a")),
+        CallFinished(WRITE, ToolResult("b")),
+    )
+    lines = [line for line in drawn(*both).splitlines() if "●" not in line or "list" in line or "write" in line]
+    assert [line.split()[-1] for line in lines[-4:]] == ["src", "a", '"x"}', "b"]
+    assert drawn(CallFinished(LIST, ToolResult("no", is_error=True))).startswith("● list_files src\n  no")
+
+
 def test_several_arguments_are_shown_as_json() -> None:
     assert '● write_file {"path": "a.txt", "content": "x"}' in drawn(CallStarted(WRITE))
 

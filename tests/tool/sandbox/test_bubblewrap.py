@@ -3,7 +3,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,25 +13,46 @@ from pathlib import Path
 import pytest
 
 from core.errors import ToolError
+from core.types import Opening, OpeningKind
 from tests import needs
 from tests.tool.file_outputs import FileOutputs
+from tests.tool.sandbox.processes import children
 from tool.output import OUTPUT_LIMIT, BoundedOutput
 from tool.runner import Exit
 from tool.sandbox.bubblewrap import Bubblewrap
+from tool.sandbox.confinement import Confinement
+from tool.sandbox.inside import limits
 
 Sh = Callable[..., tuple[str, Exit]]
 SLEEP = f"sleep 4{os.getpid()}"  # found again by its command line, and by that of no other run
+
+
+def confined(workspace: Path) -> Confinement:
+    return Confinement(workspace, [Path(".agent")], [Path("skills")])
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Run git on the host, as a person would; return what it prints."""
+    ran = subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True, text=True)
+    return ran.stdout.strip()
+
+
+@pytest.fixture
+def repository(workspace: Path) -> Path:
+    git(workspace, "init", "-q")
+    git(workspace, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", "first")
+    return workspace
 
 
 @pytest.fixture
 def sh(workspace: Path, outputs: FileOutputs) -> Sh:
     """Run a command in the workspace; return what it printed and how it ended."""
     needs.bubblewrap()
-    runner = Bubblewrap(workspace)
+    runner = Bubblewrap(confined(workspace))
 
-    def sh(command: str, timeout_s: float = 30) -> tuple[str, Exit]:
+    def sh(command: str, timeout_s: float = 30, opening: Opening | None = None) -> tuple[str, Exit]:
         output = BoundedOutput(outputs)
-        ended = asyncio.run(runner.run(command, timeout_s=timeout_s, output=output))
+        ended = asyncio.run(runner.run(command, timeout_s=timeout_s, output=output, opening=opening))
         return output.text().removesuffix("\n"), ended
 
     return sh
@@ -52,10 +75,6 @@ def command_lines() -> Iterator[str]:
 
 def descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
-
-
-def children() -> list[str]:
-    return Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
 
 
 def test_it_prints_and_ends_as_the_command_does(sh: Sh) -> None:
@@ -108,6 +127,29 @@ def test_there_is_no_network_and_no_way_to_system_settings(sh: Sh) -> None:
     assert sh("cat /proc/net/dev | grep -vc lo:")[0] == "2"  # the two lines of its heading
     assert sh("test -w /proc/sys/kernel/core_pattern && echo writable")[0] == ""
     assert "CapEff:\t0000000000000000" in sh("cat /proc/self/status")[0]
+
+
+def test_every_limit_that_the_kernel_keeps_is_set(sh: Sh) -> None:
+    text, _ = sh("ulimit -c; ulimit -v; ulimit -n; ulimit -f; ulimit -t")
+    assert [int(line) for line in text.splitlines()] == [
+        0,
+        limits.MEMORY_BYTES >> 10,
+        limits.OPEN_FILES,
+        limits.FILE_BYTES >> 10,
+        limits.PROCESSOR_S,
+    ]
+    assert sh("python3 -c 'bytearray(5 << 30)' 2>&1 | tail -1")[0] == "MemoryError"
+
+
+def test_unix_sockets_are_closed_even_to_a_socket_in_the_workspace(sh: Sh, workspace: Path) -> None:
+    code = "import socket; socket.socket(socket.AF_UNIX).connect('s')"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(workspace / "s"))
+        listener.listen(1)
+        subprocess.run([sys.executable, "-c", code], check=True, cwd=workspace)
+        text, ended = sh(f'python3 -c "{code}"')
+    assert ended.code == 1
+    assert "Operation not permitted" in text
 
 
 @pytest.mark.parametrize(
@@ -166,7 +208,7 @@ def test_cancellation_kills_and_reaps(workspace: Path, outputs: FileOutputs) -> 
     async def scenario() -> None:
         output = BoundedOutput(outputs)
         command = f"touch running; {SLEEP}"
-        running = asyncio.create_task(Bubblewrap(workspace).run(command, timeout_s=60, output=output))
+        running = asyncio.create_task(Bubblewrap(confined(workspace)).run(command, timeout_s=60, output=output))
         deadline = time.monotonic() + 10
         while not (workspace / "running").exists() and time.monotonic() < deadline:
             await asyncio.sleep(0)
@@ -202,7 +244,7 @@ def test_two_hundred_commands_leave_nothing_behind(sh: Sh) -> None:
 
 def test_commands_run_side_by_side(workspace: Path, outputs: FileOutputs) -> None:
     needs.bubblewrap()
-    runner = Bubblewrap(workspace)
+    runner = Bubblewrap(confined(workspace))
 
     async def scenario() -> tuple[str, str]:
         async def one(n: int) -> str:
@@ -215,34 +257,10 @@ def test_commands_run_side_by_side(workspace: Path, outputs: FileOutputs) -> Non
     assert list(asyncio.run(scenario())) == ["0\n", "1\n"]
 
 
-def test_without_bubblewrap_the_sentence_tells_how_to_get_it(
-    workspace: Path, outputs: FileOutputs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", str(workspace))
-    runner = Bubblewrap(workspace)
-    with pytest.raises(ToolError, match=r"shell commands are off: .* install it: apt install bubblewrap"):
-        asyncio.run(runner.run("true", timeout_s=5, output=BoundedOutput(outputs)))
-
-
-def test_a_bubblewrap_that_may_not_make_namespaces_is_told(
-    workspace: Path, outputs: FileOutputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stub = tmp_path / "bin/bwrap"
-    stub.parent.mkdir()
-    stub.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n")
-    stub.chmod(0o755)
-    monkeypatch.setenv("PATH", str(stub.parent))
-    runner = Bubblewrap(workspace)
-    with pytest.raises(ToolError, match=r"No permissions to create new namespace\); allow unprivileged user"):
-        asyncio.run(runner.run("true", timeout_s=5, output=BoundedOutput(outputs)))
-    stub.unlink()
-    assert "No permissions" in (runner.why_unavailable() or "")  # asked only once
-
-
 def test_a_workspace_that_cannot_be_one_is_refused(tmp_path: Path, outputs: FileOutputs) -> None:
     for path, message in ((tmp_path / "gone", "is no longer there"), (Path("/usr"), "is part of the system")):
         with pytest.raises(ToolError, match=message):
-            asyncio.run(Bubblewrap(path).run("true", timeout_s=5, output=BoundedOutput(outputs)))
+            asyncio.run(Bubblewrap(confined(path)).run("true", timeout_s=5, output=BoundedOutput(outputs)))
 
 
 def test_a_workspace_may_have_spaces_and_lie_behind_a_link(tmp_path: Path, outputs: FileOutputs) -> None:
@@ -250,6 +268,99 @@ def test_a_workspace_may_have_spaces_and_lie_behind_a_link(tmp_path: Path, outpu
     (tmp_path / "a b").mkdir()
     (tmp_path / "link").symlink_to("a b")
     output = BoundedOutput(outputs)
-    asyncio.run(Bubblewrap(tmp_path / "link").run("pwd; touch x", timeout_s=20, output=output))
+    asyncio.run(Bubblewrap(confined(tmp_path / "link")).run("pwd; touch x", timeout_s=20, output=output))
     assert output.text() == f"{tmp_path / 'a b'}\n"
     assert (tmp_path / "a b/x").exists()
+
+
+def test_a_timeout_says_which_limit_it_was(sh: Sh) -> None:
+    assert sh("sleep 9", timeout_s=0.2)[1].stopped == "0.2 s of time"
+
+
+def test_the_network_is_open_to_the_one_command_it_was_approved_for(sh: Sh) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        connect = f"exec 3<>/dev/tcp/127.0.0.1/{server.getsockname()[1]} && echo connected"
+        assert "refused" in sh(connect)[0]
+        assert sh(connect, opening=Opening(OpeningKind.NETWORK))[0] == "connected"
+        assert "refused" in sh(connect)[0]
+    opened = Opening(OpeningKind.NETWORK)
+    assert sh("test -r /etc/resolv.conf && ls /etc/ssl/certs | wc -l", opening=opened)[1].code == 0
+    unix = "import socket; socket.socket(socket.AF_UNIX)"
+    assert "not permitted" in sh(f'python3 -c "{unix}"', opening=opened)[0]
+
+
+def test_one_path_outside_is_open_to_one_command(sh: Sh, tmp_path: Path) -> None:
+    for name in ("wanted", "other"):
+        (tmp_path / name).mkdir()
+    opened = Opening(OpeningKind.PATH, str(tmp_path / "wanted"))
+    write = f"touch {tmp_path}/wanted/x; touch {tmp_path}/other/x"
+    sh(write)
+    assert list(tmp_path.glob("*/x")) == []
+    sh(write, opening=opened)
+    assert list(tmp_path.glob("*/x")) == [tmp_path / "wanted/x"]
+
+
+def test_a_commit_works_through_its_approval_and_not_without(sh: Sh, repository: Path) -> None:
+    commit = "echo x > file && git add file && git -c user.name=a -c user.email=a@b commit -qm second"
+    text, ended = sh(commit)
+    assert ended.code
+    assert "Read-only file system" in text
+    text, ended = sh(commit, opening=Opening(OpeningKind.GIT))
+    assert ended.code == 0, text
+    assert git(repository, "log", "--format=%s") == "second\nfirst"
+    assert git(repository, "status", "--short") == ""
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "git config core.fsmonitor 'touch {mark}'",
+        "printf '[core]\\n\\tfsmonitor = touch {mark}\\n' >> .git/config",
+        "mv .git old && git init -q && git config core.fsmonitor 'touch {mark}'",
+        "rm -rf .git; git init -q; git config core.fsmonitor 'touch {mark}'",
+        "mkdir evil && cp -r .git/. evil && git -C evil config core.bare false; "
+        "git config -f evil/config core.fsmonitor 'touch {mark}'; echo ../evil > .git/commondir",
+        "cp .git/config .git/new && git config -f .git/new core.fsmonitor 'touch {mark}' && mv -f .git/new .git/config",
+        "mkdir -p .git/hooks; printf '#!/bin/sh\\ntouch {mark}\\n' > .git/hooks/pre-commit;"
+        " chmod +x .git/hooks/pre-commit",
+        "git -c extensions.worktreeConfig=true config --worktree core.fsmonitor 'touch {mark}';"
+        " printf '[core]\\n\\tfsmonitor = touch {mark}\\n' > .git/config.worktree",
+    ],
+)
+@pytest.mark.parametrize("opening", [None, Opening(OpeningKind.GIT)], ids=["closed", "open"])
+def test_nothing_is_planted_that_a_later_git_would_run(
+    sh: Sh, repository: Path, tmp_path: Path, attack: str, opening: Opening | None
+) -> None:
+    mark = tmp_path / "ran"
+    sh(attack.format(mark=mark), opening=opening)
+    for later in ("status", "-c user.name=a -c user.email=a@b commit -q --allow-empty -m mine"):
+        # An opened .git can be broken, but not armed.
+        subprocess.run(["git", "-C", repository, *later.split()], capture_output=True, check=opening is None)
+    assert not mark.exists()
+
+
+def test_the_same_plant_runs_without_the_sandbox(repository: Path, tmp_path: Path) -> None:
+    git(repository, "config", "core.fsmonitor", f"touch {tmp_path / 'ran'}; false")
+    git(repository, "status")
+    assert (tmp_path / "ran").exists()
+
+
+def test_hooks_of_the_repository_do_not_run_while_git_is_open(sh: Sh, repository: Path) -> None:
+    hook = repository / ".git/hooks/pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\ntouch hook-ran\n")
+    hook.chmod(0o755)
+    commit = "git -c user.name=a -c user.email=a@b commit -q --allow-empty -m x"
+    assert sh(commit, opening=Opening(OpeningKind.GIT))[1].code == 0
+    assert not (repository / "hook-ran").exists()
+
+
+def test_a_submodules_own_git_is_read_only_and_cannot_be_slipped_out(sh: Sh, repository: Path) -> None:
+    (repository / "sub").mkdir()
+    git(repository / "sub", "init", "-q")
+    sh(
+        "git -C sub config core.fsmonitor evil; mv sub/.git sub/old; mv sub old; mkdir -p sub/.git; touch sub/.git/config"
+    )
+    assert "evil" not in (repository / "sub/.git/config").read_text()
+    assert not (repository / "old").exists()
+    assert sh("touch sub/file && mv sub/file . && rm file")[1].code == 0

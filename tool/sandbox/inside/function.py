@@ -1,0 +1,87 @@
+"""One call of one function, in a process made for it: arguments in, a JSON value or an error out."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import os
+import sys
+from typing import Any
+
+from tool.sandbox.inside.captured import Captured
+from tool.sandbox.inside.failure import explain, remember_source
+from tool.sandbox.inside.protocol import MOST_BYTES, Channel
+
+_NAME = "<skill>"
+_MOST_RESULT_BYTES = MOST_BYTES - 10_000  # the rest is for the header
+_WARM_SOURCE = "def run(n=1):\n    return {'a': [n], 'b': str(n)}\n"
+
+
+def warm_up() -> None:
+    """Touch beforehand the memory that a call is likely to write to, so that the call need not wait for its copying."""
+    _call(_WARM_SOURCE, "run", {})
+    if pandas := sys.modules.get("pandas"):
+        frame = pandas.DataFrame({"a": range(8), "b": list("abababab")})
+        json.dumps(frame.groupby("b").a.sum().to_dict())
+
+
+def answer(agent: Channel) -> None:
+    """Wait for one call, do it, reply, and wait for the end."""
+    packet = agent.receive()
+    for target in (1, 2):
+        os.dup2(packet.files[0], target)
+    packet.close()
+    sys.stdout = open(1, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stdout
+    arguments, _, source = packet.body.partition(b"\n")
+    reply = _attempt(source.decode(), packet.header["function"], json.loads(arguments))
+    with Captured():
+        sys.stdout.flush()
+    agent.send({"token": packet.header["token"]}, reply)
+    agent.receive()
+
+
+def _attempt(source: str, function: str, arguments: dict[str, Any]) -> bytes:
+    remember_source(_NAME, source)
+    value = None
+    with Captured() as attempt:
+        value = _call(source, function, arguments)
+    if attempt.error is not None:
+        return _failed(explain(attempt.error, _NAME))
+    with Captured() as encoding:
+        text = json.dumps({"value": value}, default=_plain, ensure_ascii=False).encode("utf-8", "replace")
+        if len(text) <= _MOST_RESULT_BYTES:
+            return text
+        return _failed(
+            f"the result has {len(text)} bytes, over the {_MOST_RESULT_BYTES} that can be returned; return a summary,"
+            " or write it to a file and return its name"
+        )
+    return _failed(f"the result is no JSON value: {encoding.error}")
+
+
+def _call(source: str, function: str, arguments: dict[str, Any]) -> Any:
+    names: dict[str, Any] = {"__name__": "skill"}
+    exec(compile(source, _NAME, "exec", dont_inherit=True), names)
+    if not callable(names.get(function)):
+        raise NameError(f"the source defines no function {function!r}")
+    value = names[function](**arguments)
+    return asyncio.run(value) if inspect.iscoroutine(value) else value
+
+
+def _failed(error: str) -> bytes:
+    return json.dumps({"error": error}).encode()[:_MOST_RESULT_BYTES]
+
+
+def _plain(value: Any) -> Any:
+    """Return a JSON value for the types data work gives back. Raises: TypeError for any other."""
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if "pandas" in sys.modules and isinstance(value, sys.modules["pandas"].DataFrame):
+        return value.to_dict("records")
+    for method in ("item", "tolist", "to_dict", "isoformat"):  # numpy scalars and arrays, Series, dates
+        if hasattr(value, method) and (method != "item" or getattr(value, "ndim", 1) == 0):
+            return getattr(value, method)()
+    raise TypeError(f"{type(value).__name__} has no JSON form; return numbers, text, lists or dictionaries")
