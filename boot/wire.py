@@ -94,6 +94,7 @@ async def _open_parts(settings: Settings) -> Parts:
             rules=rules,
             readable=running_python(),
             closed=hidden(settings),
+            offline=settings.offline,
         )
         return [CutOff(), approvals, StepLimit(settings.max_steps, since), EmptyReply(since), Repetition(since)]
 

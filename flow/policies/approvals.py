@@ -27,7 +27,8 @@ class Approvals:
     """Judges calls in one workspace.
 
     `sandboxed` tells whether commands run in a sandbox; `effect` what a tool does; `rules` are the person's own file.
-    `readable` lies outside the workspace and is visible in the sandbox; nothing opens `closed`.
+    `readable` lies outside the workspace and is visible in the sandbox; nothing opens `closed`, or, `offline`, the
+    network.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Approvals:
         rules: Rules | None = None,
         readable: Sequence[Path] = (),
         closed: Sequence[Path] = (),
+        offline: bool = False,
     ) -> None:
         self._mode = mode
         self._workspace = workspace
@@ -50,6 +52,7 @@ class Approvals:
         self._rules = rules
         self._readable = readable
         self._closed = closed
+        self._offline = offline
         self._made: CommandApprovals | None = None
 
     def advise(self, session: Session) -> str | None:
@@ -76,6 +79,12 @@ class Approvals:
 
             places = Places(self._workspace, self._readable, self._closed)
             self._made = CommandApprovals(
-                self._mode, self._workspace, self._permissions, self._sandboxed, places, self._rules
+                self._mode,
+                self._workspace,
+                self._permissions,
+                self._sandboxed,
+                places,
+                self._rules,
+                self._offline,
             )
         return self._made

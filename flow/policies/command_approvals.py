@@ -26,6 +26,7 @@ TOO_LONG = (
     " into the workspace with a file tool, then run that."
 )
 AUTO = "Not run: {why}, and auto mode opens nothing outside the sandbox. Find a way inside it, or say what is needed."
+OFFLINE = "Not run: {why}, and the agent is offline: nothing opens the network. Do without it, or say what is needed."
 NO_SANDBOX = "Not run: no sandbox works here, and auto mode runs nothing without one."
 UNSEEN = (
     "Not run: {why}; but {doubt}. A person can only approve what can be seen: write every program and argument plainly,"
@@ -50,12 +51,14 @@ class CommandApprovals:
         sandboxed: Callable[[], bool],
         places: Places,
         rules: Rules | None,
+        offline: bool = False,
     ) -> None:
         self._mode = mode
         self._workspace = os.path.realpath(workspace)
         self._permissions = permissions
         self._sandboxed = sandboxed
         self._rules = rules or Rules()
+        self._offline = offline
         self._needs = CommandNeeds(places)
 
     def judge(self, command: str) -> Verdict:
@@ -77,7 +80,7 @@ class CommandApprovals:
         if not self._sandboxed():
             return self._decide("shell", command, None)
         if self._rules.opens_network(command):
-            return Allow(NETWORK)
+            return self._decide("shell", command, Need("permissions.toml names it", NETWORK))
         needs = self._needs.of(command)
         if refusal := _refusal(needs):
             return Refuse(refusal)
@@ -92,6 +95,10 @@ class CommandApprovals:
         decided = self._remembered(tool, command, opening)
         if decided is False:
             return Refuse(DENIED)
+        if need and opening == NETWORK and self._offline:
+            return Refuse(OFFLINE.format(why=sentence(need.why)))
+        if opening == NETWORK and tool == "shell" and self._rules.opens_network(command):
+            return Allow(opening)
         if (decided and not is_doubt) or (opening and self._rules.allows(command, opening) and tool == "shell"):
             return Allow(opening)
         if self._mode is Mode.AUTO:

@@ -67,6 +67,7 @@ def policy(
     sandboxed: bool = True,
     rules: Rules | None = None,
     closed: Sequence[Path] = (),
+    offline: bool = False,
 ) -> Approvals:
     return Approvals(
         mode,
@@ -76,6 +77,7 @@ def policy(
         effect=EFFECTS.__getitem__,
         rules=rules,
         closed=closed,
+        offline=offline,
     )
 
 
@@ -112,6 +114,18 @@ def test_auto_mode_never_asks_and_opens_nothing(workspace: Path) -> None:
     judge = policy(workspace, Mode.AUTO)
     verdicts = {command: shell(judge, command) for command in DANGEROUS}
     assert [command for command, v in verdicts.items() if v != Allow() and not isinstance(v, Refuse)] == []
+
+
+def test_offline_nothing_opens_the_network(workspace: Path) -> None:
+    permissions = Remembered()
+    permissions.remember(Permission(str(workspace), "shell", "npm install", NETWORK, allowed=True))
+    rules = Rules(allow=("pip install requests",), network=("make download",))
+    judge = policy(workspace, permissions=permissions, rules=rules, offline=True)
+    for command in ("npm install", "pip install requests", "make download", "curl https://example.org"):
+        verdict = shell(judge, command)
+        assert isinstance(verdict, Refuse), command
+        assert "offline" in verdict.reason
+    assert asked(shell(judge, "git commit -m x")).opening == GIT
 
 
 def test_a_remembered_yes_lets_no_dangerous_neighbour_through(workspace: Path) -> None:

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Literal
 
 from core.errors import ToolError
+from core.types import Opening
 from tool.sandbox.confinement import INSIDE, Confinement
 from tool.sandbox.inside.limits import Limits
 from tool.sandbox.lane import Lane, LaneEnded, Program
 from tool.sandbox.level import Level, probe
+from tool.sandbox.repository import disarm
 
 Kind = Literal["shell", "functions", "python"]
 
@@ -117,15 +119,29 @@ class Lanes:
             return
         lanes.append((program, lane))
 
-    def _make_program(self, kind: Kind) -> Program:
+    @asynccontextmanager
+    async def open_one(self, opening: Opening) -> AsyncIterator[Lane]:
+        """Start a lane to which one thing more is open, for one command; end it afterwards. Raises: ToolError."""
+        with disarm(self._confinement.workspace, opening):
+            lane = await self.start(await asyncio.to_thread(self._make_program, "shell", opening))
+            try:
+                yield lane
+            except LaneEnded as error:
+                raise ToolError("the sandbox ended while this ran, and with it everything that ran in it") from error
+            finally:
+                lane.close()
+
+    def _make_program(self, kind: Kind, opening: Opening | None = None) -> Program:
         confinement, level = self._confinement, self._level
         assert level is not None
         confinement.require_workspace()
         workspace = confinement.workspace
         if level.has_namespaces:
-            argv, environment = [*confinement.argv(level, pid_one=True), "--"], confinement.environment()
+            argv = [*confinement.argv(level, pid_one=True, opening=opening), "--"]
+            environment = confinement.environment(opening)
             protection = argv
-            walls = {"writable": [str(workspace), *_SCRATCH_FOLDERS], "readable": None, "network": True}
+            opened = [confinement.openable(opening.path)] if opening and opening.path else []
+            walls = {"writable": [str(workspace), *opened, *_SCRATCH_FOLDERS], "readable": None, "network": True}
         else:
             self._scratch = self._scratch or tempfile.mkdtemp(prefix="agent-")
             argv, environment = [], confinement.environment(scratch=self._scratch)

@@ -15,7 +15,7 @@ import pytest
 from core.errors import ToolError
 from core.types import Opening, OpeningKind
 from tests.tool.file_outputs import FileOutputs
-from tests.tool.sandbox.conftest import Sh
+from tests.tool.sandbox.conftest import SMALL, Sh
 from tests.tool.sandbox.processes import children, command_lines, descriptors, is_gone
 from tool.output import OUTPUT_LIMIT, BoundedOutput
 from tool.sandbox.confinement import Confinement, running_python
@@ -288,11 +288,38 @@ def test_an_opening_and_strictness_get_a_sandbox_of_their_own(workspace: Path, o
     confinement = Confinement(workspace, python=running_python())
     lanes, strict = Sandbox(confinement), Sandbox(confinement, strict=True)
     assert "bwrap" in printed(strict, None)
-    assert "bwrap" in printed(lanes, Opening(OpeningKind.NETWORK))
     assert printed(strict, None).endswith("\n1\n")
-    assert "bwrap" not in printed(lanes, None)
+    assert [printed(lanes, None)[-2:] for _ in range(2)] == ["1\n", "2\n"]
+    assert printed(lanes, Opening(OpeningKind.NETWORK)).endswith("\n1\n")
+    assert printed(lanes, None).endswith("\n3\n")
     lanes.close()
     strict.close()
+
+
+def test_an_approved_command_has_the_same_limits_and_leaves_nothing(workspace: Path, outputs: FileOutputs) -> None:
+    sandbox = Sandbox(Confinement(workspace, python=running_python()), limits=SMALL)
+    bomb = f"for i in $(seq 200); do {SLEEP} & done 2>/dev/null; wait"
+    output = BoundedOutput(outputs)
+    ended = asyncio.run(sandbox.run(bomb, timeout_s=30, output=output, opening=Opening(OpeningKind.NETWORK)))
+    sandbox.close()
+    assert (ended.code, ended.stopped) == (None, "60 processes")
+    assert is_gone(SLEEP)
+
+
+def test_an_approved_path_is_open_and_its_neighbours_are_not(workspace: Path, outputs: FileOutputs) -> None:
+    beside = workspace.parent / "beside"
+    (beside / "open").mkdir(parents=True)
+    (beside / "closed").mkdir()
+    sandbox = Sandbox(Confinement(workspace, python=running_python()))
+    command = f"echo x > {beside}/open/a; echo x > {beside}/closed/a; echo x > inside"
+    opening = Opening(OpeningKind.PATH, str(beside / "open"))
+    asyncio.run(sandbox.run(command, timeout_s=30, output=BoundedOutput(outputs), opening=opening))
+    sandbox.close()
+    assert [path.exists() for path in (beside / "open/a", beside / "closed/a", workspace / "inside")] == [
+        True,
+        False,
+        True,
+    ]
 
 
 def test_what_has_come_to_need_protection_gets_it(sandbox: Sandbox, lane_sh: Sh, workspace: Path) -> None:
