@@ -14,6 +14,6 @@ from servr.terminal.main import main  # noqa: E402
 if __name__ == "__main__":
     installed = Path(__file__).resolve().parent / ".venv/bin/python"
     packages = ("click", "httpx", "jsonschema", "prompt_toolkit", "rich")
-    if installed.exists() and not all(map(find_spec, packages)):
+    if os.access(installed, os.X_OK) and not all(map(find_spec, packages)):
         os.execv(installed, [str(installed), *sys.argv])  # another Python than the one `make chat` installed into
     sys.exit(main(sys.argv[1:]))

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from boot.settings import CHECKOUT, Settings, config_file
-from core.errors import StoreError, UsageError
+from core.errors import StoreError, ToolError, UsageError
 from store.database import Database
 from store.journal import SessionJournal
 from store.permissions import StoredPermissions
+from tool.sandbox.confinement import Confinement
 
 
 def prepare_home(settings: Settings) -> None:
@@ -33,6 +34,10 @@ def prepare_home(settings: Settings) -> None:
         raise UsageError(
             f"the workspace {str(workspace)!r} is the program that runs here; to change it, work on another clone of it"
         )
+    try:
+        Confinement(workspace).require_workspace()
+    except ToolError as error:
+        raise UsageError(f"{error}; name another with --workspace") from error
     if not os.access(workspace, os.R_OK | os.X_OK):
         raise UsageError(f"the workspace {str(workspace)!r} cannot be read; change its permissions or name another")
 

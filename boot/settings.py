@@ -31,6 +31,10 @@ def _optional(value: str) -> str | None:
     return value or None
 
 
+def _list(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
 def _switch(value: str) -> bool:
     if value.lower() in ("1", "true", "yes", "on"):
         return True
@@ -94,9 +98,12 @@ class Settings:
     workspace: str | None = _setting(None, "folder the tools may touch; unset: the home", _optional)
     enable_shell: bool = _setting(True, "offer the shell tool", _switch)
     enable_files: bool = _setting(True, "offer the file tools", _switch)
-    enable_fetch: bool = _setting(True, "offer the fetch tool, where it is installed", _switch)
+    enable_fetch: bool = _setting(True, "offer the fetch tool", _switch)
+    fetch_allow: tuple[str, ...] = _setting(
+        (), "HOST:PORT, comma-separated, that fetch may reach though private", _list
+    )
     enable_data_view: bool = _setting(True, "offer the data tools, where they are installed", _switch)
-    enable_pyexe: bool = _setting(True, "offer the Python tool, where it is installed", _switch)
+    enable_pyexe: bool = _setting(True, "offer the Python tool", _switch)
     approvals: Mode = _setting(
         Mode.ASK, "plan: change nothing; ask: ask about what leaves the sandbox; auto: refuse it and go on", _mode
     )
@@ -109,7 +116,7 @@ class Settings:
     @property
     def home_folder(self) -> Path:
         """The home as an absolute path."""
-        return Path(self.home).expanduser().absolute()
+        return _folder("home", self.home)
 
     @property
     def state_folder(self) -> Path:
@@ -119,7 +126,15 @@ class Settings:
     @property
     def workspace_folder(self) -> Path:
         """What the tools may touch, as an absolute path."""
-        return Path(self.workspace).expanduser().absolute() if self.workspace else self.home_folder
+        return _folder("workspace", self.workspace) if self.workspace else self.home_folder
+
+
+def _folder(name: str, path: str) -> Path:
+    """Return an absolute path. Raises: UsageError for an unknown user, or a current folder that is gone."""
+    try:
+        return Path(path).expanduser().absolute()
+    except (RuntimeError, OSError) as error:
+        raise UsageError(f"the {name} {path!r} leads nowhere: {error}; give an absolute path") from error
 
 
 SETTINGS = {f.name: f for f in fields(Settings) if f.metadata}
@@ -161,6 +176,8 @@ def load_settings(
     for name, value in (flags or {}).items():
         if value is not None:
             _take(values, origin, name, value, "--" + name.replace("_", "-"))
+    if without_sandbox and values.get("approvals") is Mode.PLAN:
+        raise UsageError("plan mode changes nothing, and without a sandbox nothing is held back; choose one of the two")
     return Settings(**values, without_sandbox=without_sandbox, origin=origin)
 
 

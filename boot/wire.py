@@ -81,7 +81,7 @@ async def _open_parts(settings: Settings) -> Parts:
         if settings.enable_pyexe:
             tools.append(python_session_tool(sandbox, outputs))
         if settings.enable_fetch and not settings.offline:
-            tools.append(fetch_tool())
+            tools.append(fetch_tool(settings.fetch_allow))
         return ToolBox([*tools, *extra], outputs)
 
     def make_policies(since: int, tools: Tools, mode: Mode) -> Sequence[Policy]:
@@ -95,6 +95,7 @@ async def _open_parts(settings: Settings) -> Parts:
             readable=running_python(),
             closed=hidden(settings),
             offline=settings.offline,
+            can_open=lambda: probe()[0].has_namespaces,
         )
         return [CutOff(), approvals, StepLimit(settings.max_steps, since), EmptyReply(since), Repetition(since)]
 

@@ -24,7 +24,7 @@ def cli() -> str:
     """Return the page: the program, each command, and the model server's script."""
     with click.Context(group, info_name="cli.py") as context:
         commands = [group.get_command(context, name) for name in COMMANDS]
-        everywhere = _EVERYWHERE.format(flags=", ".join(code("--" + name.replace("_", "-")) for name in FLAGS))
+        everywhere = _EVERYWHERE.format(flags=", ".join(map(code, _flags(group, context))))
         blocks = [_INTRODUCTION, *_command(group, context, "[OPTIONS] [COMMAND]", hides=()), everywhere]
         for command in filter(None, commands):
             with click.Context(command, info_name=command.name, parent=context) as inner:
@@ -46,6 +46,10 @@ def _command(command: click.Command, context: click.Context, usage: str, hides: 
         command.help or "",
         table(("option", "what"), rows),
     ]
+
+
+def _flags(command: click.Command, context: click.Context) -> list[str]:
+    return [option.opts[0] for option in command.get_params(context) if option.name in FLAGS]
 
 
 def _argument(argument: click.Argument) -> str:

@@ -10,7 +10,7 @@ SOURCE = "boot/settings.py"
 
 _INTRODUCTION = """# Settings
 
-Every setting is an environment variable, a line of the config file, or a line of `.env`; four are flags too.
+Every setting is an environment variable, a line of the config file, or a line of `.env`; some are flags too.
 
 ```sh
 python cli.py settings        # each setting, its value and where the value comes from
@@ -37,7 +37,9 @@ enable_shell = false
 A file of the project being worked on is never read for settings. An unknown name or a value that makes no sense ends
 the program with exit code 2 and one sentence.
 
-A switch takes `on` or `off` (also `1`, `0`, `true`, `false`, `yes`, `no`)."""
+A switch takes `on` or `off` (also `1`, `0`, `true`, `false`, `yes`, `no`).
+
+`--dangerously-without-sandbox` is a flag and no setting: no file and no variable can switch the sandbox off."""
 
 
 def settings() -> str:
@@ -68,4 +70,6 @@ def _default(name: str) -> str:
     value = SETTINGS[name].default
     if isinstance(value, bool):
         return "on" if value else "off"
+    if isinstance(value, tuple):
+        return ",".join(value)
     return "" if value is None else str(value).replace(str(CHECKOUT), "/path/to/agent")

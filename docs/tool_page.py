@@ -17,16 +17,18 @@ from docs.table import code, page, table
 
 _INTRODUCTION = """# Tools
 
-What a model is offered with the default settings, in this order. Paths are relative to the workspace; nothing outside
-it can be named. Calls of a tool whose effect is `reads` may run side by side, and again after a crash; those of any
-other tool run one after the other, and are not repeated when it is unknown whether they happened.
+What a model is offered with the default settings, in this order. Paths are relative to the workspace, and the file
+tools reach nothing outside it. `shell` and `pyexe` run in the [sandbox](sandbox.md); what leaves it a person
+[approves](../how-to/approve-commands.md). Calls of a tool whose effect is `reads` may run side by side, and again after
+a crash; those of any other tool run one after the other, and are not repeated when it is unknown whether they happened.
 
 An argument that does not fit a tool's schema is answered with what is wrong and how the tool is called. A result of
 more than 8,000 bytes is cut to its head and tail; the whole is kept in the store under a handle that `read_output`
 takes.
 
-To add one, see [add a tool](../how-to/add-a-tool.md). `AGENT_ENABLE_FILES` and `AGENT_ENABLE_SHELL` switch the file
-tools and `shell`; see [settings](settings.md)."""
+To add one, see [add a tool](../how-to/add-a-tool.md). `AGENT_ENABLE_FILES`, `AGENT_ENABLE_SHELL`, `AGENT_ENABLE_PYEXE`
+and `AGENT_ENABLE_FETCH` switch the file tools, `shell`, `pyexe` and `fetch`; `AGENT_OFFLINE` takes `fetch` away. See
+[settings](settings.md)."""
 
 
 def tools() -> str:

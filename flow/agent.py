@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
 from core.encoding import make_head
+from core.errors import UsageError
 from core.events import Event
 from core.protocols import Approver, Model, OutputStore, Permissions, Policy, SessionStore, Tools
 from core.session import Session
@@ -139,6 +140,9 @@ class Agent:
             async with self:
                 return await self.run(task, tools=tools)
 
+        with suppress(RuntimeError):
+            asyncio.get_running_loop()
+            raise UsageError("run_sync starts an event loop, and one is running; use `await agent.run(...)` inside it")
         return asyncio.run(once())
 
     def _take_up(self, session: Session, tools: Sequence[Callable[..., Any]]) -> Conversation:

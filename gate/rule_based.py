@@ -5,11 +5,12 @@ The requests it understands are the table in `rule_grammar.py`; its calls run th
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import AsyncGenerator, Sequence
 
 from core.events import ModelEvent, TextDelta
-from core.types import Message, Request, ToolCall
+from core.types import Finish, Message, Request, ToolCall
 from gate.call_fragments import unique_id
 from gate.rule_grammar import Wish, understand
 
@@ -18,7 +19,7 @@ _CONNECT = (
     "give its address: `--model-url http://127.0.0.1:1234/v1`."
 )
 _GREETING = (
-    "Hello. I am a small set of rules and no language model: no model was found. "
+    "Hello. I am a small set of rules and no language model. "
     "I can list, read and write files, run commands and calculate; `help` shows how to ask."
 )
 _HELP = """I am a small set of rules and no language model. I understand:
@@ -60,7 +61,8 @@ class RuleBased:
 def _answer(request: Request) -> Message:
     messages = request.messages
     if messages and messages[-1].role == "tool":
-        return Message("assistant", _report(messages))
+        finish: Finish = "refused" if any(m.is_error for m in _newest_results(messages)) else "stop"
+        return Message("assistant", _report(messages), finish=finish)
     text = next((m.content for m in reversed(messages) if m.role == "user"), "")
     wish = understand(text)
     if wish is None:
@@ -84,14 +86,13 @@ def _offered(tools: str) -> set[str]:
 
 def _report(messages: Sequence[Message]) -> str:
     """Put the results since the last reply into sentences."""
-    calls: dict[str, ToolCall] = {}
-    results: list[Message] = []
-    for message in reversed(messages):
-        if message.role != "tool":
-            calls = {call.id: call for call in message.tool_calls}
-            break
-        results.insert(0, message)
-    return "\n".join(_sentence(calls.get(result.call_id), result) for result in results)
+    reply = next((m for m in reversed(messages) if m.role != "tool"), None)
+    calls = {call.id: call for call in reply.tool_calls} if reply else {}
+    return "\n".join(_sentence(calls.get(result.call_id), result) for result in _newest_results(messages))
+
+
+def _newest_results(messages: Sequence[Message]) -> list[Message]:
+    return list(itertools.takewhile(lambda message: message.role == "tool", reversed(messages)))[::-1]
 
 
 def _sentence(call: ToolCall | None, result: Message) -> str:

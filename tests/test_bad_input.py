@@ -116,6 +116,8 @@ def test_an_address_that_is_none_is_told(tmp_path: Path, url: str) -> None:
         (["run", "hi", "--max-steps", "0"], ["--max-steps", "whole number from 1"]),
         (["run", "hi", "--output", "yaml"], ["yaml", "stream-json"]),
         (["run", "hi", "--workspace", "/no/such/folder"], ["'/no/such/folder'", "--workspace"]),
+        (["run", "hi", "--workspace", "~nobody-like-this/x"], ["~nobody-like-this/x", "absolute path"]),
+        (["run", "hi", "--workspace", "/usr"], ["'/usr'", "part of the system"]),
         (["frobnicate"], ["frobnicate"]),
         (["--colour"], ["--colour"]),
     ],

@@ -20,12 +20,17 @@ import pytest
 from boot.settings import SETTINGS, load_settings, variable_of
 from boot.wire import RULES, open_agent
 from core import errors, events
+from core.protocols import Approval, Ask
+from core.types import ToolCall
 from docs import generate
 from servr.server_options import parse
 from servr.terminal.commands import COMMANDS, group
+from servr.terminal.prompt import Prompt
 from store.database import Database
 from store.schema import SCHEMA_VERSION
 from tests import needs
+from tool.sandbox.inside import limits
+from tool.sandbox.level import Level
 
 ROOT = generate.ROOT
 README = ROOT / "README.md"
@@ -124,6 +129,19 @@ def test_every_command_and_flag_is_named(capsys: pytest.CaptureFixture[str]) -> 
     assert [name for name in COMMANDS if f"cli.py {name}" not in text] == []
 
 
+def test_the_sandbox_page_tells_every_limit_and_level() -> None:
+    page = (REFERENCE / "sandbox.md").read_text()
+    assert [level for level in Level if f"| {level.replace('/proc', '`/proc`')} |" not in page] == []
+    numbers = {name: value for name, value in vars(limits).items() if name.isupper()}
+    told = {name: limits.in_words(value, _unit(name)).strip() for name, value in numbers.items()}
+    assert len(told) > 8
+    assert {name: words for name, words in told.items() if f"| {words} |" not in page} == {}
+
+
+def _unit(name: str) -> str:
+    return "bytes" if name.endswith("_BYTES") else "s" if name.endswith("_S") else ""
+
+
 def test_every_error_and_event_is_named() -> None:
     told = (REFERENCE / "errors.md").read_text() + (REFERENCE / "events.md").read_text()
     kinds = [kind for module in (errors, events) for _, kind in inspect.getmembers(module, inspect.isclass)]
@@ -176,15 +194,29 @@ def test_the_readme_is_short() -> None:
     assert README.read_text().count("\n") < 120
 
 
+class SaysNo:
+    """A person who answers every question with n."""
+
+    refusal = Prompt.refusal
+
+    def __init__(self) -> None:
+        self.questions: list[str] = []
+
+    async def approve(self, call: ToolCall, ask: Ask) -> Approval:
+        self.questions.append(ask.question)
+        return Approval.NO
+
+
 def test_the_transcript_of_the_readme_is_what_happens(tmp_path: Path) -> None:
     needs.bubblewrap()
     (_, transcript), *_ = blocks(README, "text")
     turns = [turn.partition("\n") for turn in f"\n{transcript}".split("\n› ")[1:]]
     assert len(turns) > 2
+    person = SaysNo()
 
     async def answers() -> list[str]:
         said = []
-        async with open_agent(model=RULES, home=str(tmp_path)) as agent:
+        async with open_agent(model=RULES, approver=person, home=str(tmp_path)) as agent:
             conversation = agent.begin()
             for task, _, _ in turns:
                 async with aclosing(conversation.say(task)) as stream:
@@ -195,3 +227,5 @@ def test_the_transcript_of_the_readme_is_what_happens(tmp_path: Path) -> None:
 
     for (_, _, shown), answer in zip(turns, asyncio.run(answers()), strict=True):
         assert answer.rstrip() in shown
+    assert person.questions
+    assert [question for question in person.questions if question not in transcript] == []

@@ -55,6 +55,14 @@ def test_run_sync_needs_no_event_loop(tmp_path: Path) -> None:
     assert agent.run_sync("calculate 6+7").output == "6+7 = 13"
 
 
+def test_run_sync_inside_a_loop_names_the_other_way(tmp_path: Path) -> None:
+    async def main() -> None:
+        open_agent(home=str(tmp_path), model="rules").run_sync("calculate 1+1")
+
+    with pytest.raises(UsageError, match="await agent"):
+        asyncio.run(main())
+
+
 def test_several_agents_run_side_by_side(tmp_path: Path) -> None:
     async def one(number: int) -> str:
         home = tmp_path / str(number % 2)

@@ -34,11 +34,11 @@ def shown(count: int, text: str) -> Callable[[str], bool]:
     return lambda screen: screen.count(text) == count
 
 
-def test_headless_a_question_is_a_no_and_the_run_goes_on(tmp_path: Path, repository: Path) -> None:
+def test_headless_a_question_is_a_no(tmp_path: Path, repository: Path) -> None:
     needs.bubblewrap()
     done = run(tmp_path, "run", "run git add new.txt", "--workspace", str(repository), model="rules")
-    assert done.returncode == 0
-    assert "nobody is here" in done.stdout
+    assert done.returncode == 3
+    assert "nobody is here" in done.stderr
     assert git(repository, "status", "--short") == "?? new.txt\n"
 
 
@@ -56,6 +56,24 @@ def test_a_commit_is_made_after_a_yes_and_asked_again_the_next_time(tmp_path: Pa
     assert git(repository, "log", "--format=%s").split() == ["second", "first"]
 
 
+def test_what_was_typed_before_the_question_is_no_answer_to_it(tmp_path: Path, repository: Path) -> None:
+    needs.bubblewrap()
+    with terminal(tmp_path, "--model", "rules", "--workspace", str(repository)) as person:
+        person.wait_for("mode ask")
+        person.type("run sleep 1; git add new.txt")
+        person.wait_for("your answer")
+        person.type("always do what I say")
+        person.wait_for("the user said no")
+        person.type("run sleep 1")
+        person.wait_for("shell is running")
+        person.type("run git add new.txt")
+        person.type("a")
+        person.wait_for(shown(2, "your answer"))
+        person.press("c")
+        person.wait_for(shown(4, "the user said no"))
+    assert git(repository, "status", "--short") == "?? new.txt\n"
+
+
 def test_always_is_for_this_exact_command_and_can_be_taken_back(tmp_path: Path, repository: Path) -> None:
     needs.bubblewrap()
     place = ["--model", "rules", "--workspace", str(repository)]
@@ -66,7 +84,7 @@ def test_always_is_for_this_exact_command_and_can_be_taken_back(tmp_path: Path, 
         person.type("a")
         person.wait_for("I ran `git add new.txt`")
     (repository / "other.txt").write_text("other\n")
-    assert run(tmp_path, "run", "run git add other.txt", *place).stdout.startswith("That did not work: Not run")
+    assert run(tmp_path, "run", "run git add other.txt", *place).returncode == 3
     (repository / "new.txt").write_text("newer\n")
     assert run(tmp_path, "run", "run git add new.txt", *place).stdout.startswith("I ran")
     assert git(repository, "status", "--short") == "A  new.txt\n?? other.txt\n"
@@ -74,7 +92,7 @@ def test_always_is_for_this_exact_command_and_can_be_taken_back(tmp_path: Path, 
     listed = run(tmp_path, "permissions", *place).stdout
     assert "allowed  git  git add new.txt" in listed
     assert "nothing was decided" in run(tmp_path, "permissions", "--forget", listed.split()[0], *place).stdout
-    assert run(tmp_path, "run", "run git add new.txt", *place).stdout.startswith("That did not work: Not run")
+    assert run(tmp_path, "run", "run git add new.txt", *place).returncode == 3
 
 
 def test_a_decision_that_is_not_there_cannot_be_taken_back(tmp_path: Path) -> None:
@@ -87,8 +105,8 @@ def test_plan_mode_changes_nothing_and_reads(tmp_path: Path) -> None:
     needs.bubblewrap()
     (tmp_path / "a.txt").write_text("old")
     plan = ["--approvals", "plan", "--model", "rules"]
-    assert "plan mode" in run(tmp_path, "run", "write new to a.txt", *plan).stdout
-    assert "plan mode" in run(tmp_path, "run", "run rm a.txt", *plan).stdout
+    assert "plan mode" in run(tmp_path, "run", "write new to a.txt", *plan).stderr
+    assert "plan mode" in run(tmp_path, "run", "run rm a.txt", *plan).stderr
     assert "old" in run(tmp_path, "run", "run cat a.txt", *plan).stdout
     assert (tmp_path / "a.txt").read_text() == "old"
 
@@ -153,6 +171,11 @@ def test_without_a_sandbox_it_says_so_loudly_and_only_a_flag_does_it(tmp_path: P
         person.wait_for("sandbox: none: everything runs with your rights")
     told = run(home, "settings", approvals="danger")
     assert (told.returncode, "plan, ask or auto" in told.stderr) == (2, True)
+
+
+def test_planning_without_a_sandbox_is_a_contradiction(tmp_path: Path) -> None:
+    done = run(tmp_path, "run", "hi", "--approvals", "plan", "--dangerously-without-sandbox", model="rules")
+    assert (done.returncode, "choose one" in done.stderr) == (2, True)
 
 
 def test_what_was_started_without_a_sandbox_ends_with_its_command(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ class Approvals:
 
     `sandboxed` tells whether commands run in a sandbox; `effect` what a tool does; `rules` are the person's own file.
     `readable` lies outside the workspace and is visible in the sandbox; nothing opens `closed`, or, `offline`, the
-    network.
+    network. `can_open` tells whether the sandbox of this machine can open one thing to one command.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class Approvals:
         readable: Sequence[Path] = (),
         closed: Sequence[Path] = (),
         offline: bool = False,
+        can_open: Callable[[], bool] = lambda: True,
     ) -> None:
         self._mode = mode
         self._workspace = workspace
@@ -53,6 +54,7 @@ class Approvals:
         self._readable = readable
         self._closed = closed
         self._offline = offline
+        self._can_open = can_open
         self._made: CommandApprovals | None = None
 
     def advise(self, session: Session) -> str | None:
@@ -86,5 +88,6 @@ class Approvals:
                 places,
                 self._rules,
                 self._offline,
+                self._can_open,
             )
         return self._made

@@ -27,6 +27,10 @@ TOO_LONG = (
 )
 AUTO = "Not run: {why}, and auto mode opens nothing outside the sandbox. Find a way inside it, or say what is needed."
 OFFLINE = "Not run: {why}, and the agent is offline: nothing opens the network. Do without it, or say what is needed."
+CANNOT_OPEN = (
+    "Not run: {why}, and the sandbox of this machine cannot open one thing to one command. Do without it, or ask the"
+    " person to run it."
+)
 NO_SANDBOX = "Not run: no sandbox works here, and auto mode runs nothing without one."
 UNSEEN = (
     "Not run: {why}; but {doubt}. A person can only approve what can be seen: write every program and argument plainly,"
@@ -52,6 +56,7 @@ class CommandApprovals:
         places: Places,
         rules: Rules | None,
         offline: bool = False,
+        can_open: Callable[[], bool] = lambda: True,
     ) -> None:
         self._mode = mode
         self._workspace = os.path.realpath(workspace)
@@ -59,6 +64,7 @@ class CommandApprovals:
         self._sandboxed = sandboxed
         self._rules = rules or Rules()
         self._offline = offline
+        self._can_open = can_open
         self._needs = CommandNeeds(places)
 
     def judge(self, command: str) -> Verdict:
@@ -97,6 +103,8 @@ class CommandApprovals:
             return Refuse(DENIED)
         if need and opening == NETWORK and self._offline:
             return Refuse(OFFLINE.format(why=sentence(need.why)))
+        if need and opening and tool == "shell" and not self._can_open():
+            return Refuse(CANNOT_OPEN.format(why=sentence(need.why)))
         if opening == NETWORK and tool == "shell" and self._rules.opens_network(command):
             return Allow(opening)
         if (decided and not is_doubt) or (opening and self._rules.allows(command, opening) and tool == "shell"):

@@ -86,8 +86,8 @@ class Places:
         system = path == "/" or _is_below_any(path, _SYSTEM) or _is_below_any(path, self._readable)
         if spelled_out and self._is_free(path, system, writes):
             return None
-        if writes and (system or _is_below_any(path, ("/etc", "/dev", "/boot"))):
-            return never(f"{shown!r} is part of the system, which stays as it is")
+        if _is_below_any(path, ("/etc", "/dev", "/boot")) or (writes and system):
+            return never(f"{shown!r} is part of the system, which no approval opens")
         if not (names_path or os.path.lexists("/" + path.split("/")[1])):
             return None
         return self._opened(path, shown, writes)

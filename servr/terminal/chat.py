@@ -6,9 +6,9 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -66,9 +66,18 @@ class Chat:
         self._console = Console(highlight=False)
         self._prompt = Prompt(settings.state_folder / "history")
         self._conversation: Conversation | None = None
+        self._working: asyncio.Future[None] | None = None  # what Ctrl-C ends
 
     async def run(self, resume: str | None) -> int:
         """Read lines and run turns until Ctrl-D or /exit."""
+        from servr.terminal.prompt import no_echo
+
+        with suppress(NotImplementedError):  # Windows has no signal handlers here; there Ctrl-C ends the program
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self._stop)
+        with no_echo():
+            return await self._talk(resume)
+
+    async def _talk(self, resume: str | None) -> int:
         async with open_agent(self._settings, approver=self._prompt) as agent:
             await self._banner(agent)
             if resume:
@@ -94,18 +103,12 @@ class Chat:
     async def _turn(self, conversation: Conversation, stream: AsyncGenerator[Event, None]) -> None:
         """Draw one turn; Ctrl-C ends it and keeps what had arrived."""
         from servr.terminal.draw import Drawer
-        from servr.terminal.prompt import no_echo
 
         drawer = Drawer(self._console)
-        drawing = asyncio.ensure_future(_draw_all(stream, drawer))
-        loop = asyncio.get_running_loop()
-        with suppress(NotImplementedError):  # Windows has no signal handlers here; there Ctrl-C ends the program
-            loop.add_signal_handler(signal.SIGINT, drawing.cancel)
         try:
-            with no_echo():
-                await drawing
-            drawer.counts(conversation.result().usage)
-        except asyncio.CancelledError:
+            if await self._finish(_draw_all(stream, drawer)):
+                drawer.counts(conversation.result().usage)
+                return
             partial_text = drawer.partial_text
             drawer.end()
             conversation.interrupt(partial_text)
@@ -116,8 +119,24 @@ class Chat:
             self._console.print("  /continue goes on with this turn; a new message begins another", style="dim")
         finally:
             drawer.end()
-            with suppress(NotImplementedError):
-                loop.remove_signal_handler(signal.SIGINT)
+
+    async def _finish(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Do `work` to its end. Returns: False when Ctrl-C ended it before."""
+        self._working = asyncio.ensure_future(work)
+        try:
+            await self._working
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task and task.cancelling():  # it is the chat itself that is being ended
+                raise
+            return False
+        finally:
+            self._working = None
+        return True
+
+    def _stop(self) -> None:
+        if self._working:
+            self._working.cancel()
 
     async def _command(self, agent: Agent, line: str) -> bool:
         """Do a slash command. Returns: False to leave the chat."""
@@ -151,6 +170,8 @@ class Chat:
         """Change how much is asked, from the next turn on."""
         if name in ("plan", "ask", "auto"):
             agent.mode = Mode(name)
+        elif name:
+            raise UsageError(f"no mode {name!r}; there are: plan, ask, auto")
         self._console.print(f"  mode {agent.mode}; /mode plan, ask or auto changes it", style="dim")
 
     async def _resume(self, agent: Agent, session_id: str) -> None:
@@ -173,7 +194,7 @@ class Chat:
                 case "f":
                     self._conversation = agent.fork(session.id)
                 case "w":
-                    await watch(agent.parts.sessions, session.id, self._console)
+                    await self._finish(watch(agent.parts.sessions, session.id, self._console))
                     return
                 case _:
                     return

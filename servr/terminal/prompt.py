@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from prompt_toolkit import PromptSession
+from prompt_toolkit.application import get_app_session
 from prompt_toolkit.history import FileHistory
+from prompt_toolkit.input.typeahead import clear_typeahead
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 from core.protocols import Approval, Ask
@@ -33,28 +35,32 @@ class Prompt:
             event.current_buffer.insert_text("\n")
 
         self._session: PromptSession[str] = PromptSession(
-            history=FileHistory(str(history)), key_bindings=keys, enable_suspend=True
+            history=_History(str(history)), key_bindings=keys, enable_suspend=True
         )
         self._one_at_a_time = asyncio.Lock()
 
     async def read(self) -> str | None:
         """Return the next message, "" after Ctrl-C, None after Ctrl-D."""
         try:
-            return await self._session.prompt_async("› ", prompt_continuation="  ")
+            return await self._session.prompt_async("› ", prompt_continuation="  ", handle_sigint=False)
         except KeyboardInterrupt:
             return ""
         except EOFError:
             return None
 
     async def choose(self, question: str, letters: Sequence[str]) -> str:
-        """Return one of `letters`; the last one for Ctrl-C, Ctrl-D and anything else."""
+        """Return one of `letters`; the last one for Ctrl-C, Ctrl-D and anything else.
+
+        What was typed before the question was no answer to it, so it is dropped.
+        """
+        _drop_typeahead()
         asking: PromptSession[str] = PromptSession()  # not in the history of messages
         try:
-            answer = await asking.prompt_async(f"{question} [{'/'.join(letters)}] ")
+            answer = await asking.prompt_async(f"{question} [{'/'.join(letters)}] ", handle_sigint=False)
         except (KeyboardInterrupt, EOFError):
             return letters[-1]
-        letter = answer.strip().lower()[:1]
-        return letter if letter in letters else letters[-1]
+        given = answer.strip().lower()
+        return given if given in letters else letters[-1]
 
     async def approve(self, call: ToolCall, ask: Ask) -> Approval:
         """Ask the person; anything but one of the letters is a no."""
@@ -65,6 +71,22 @@ class Prompt:
                 return _ANSWERS[await self.choose("y: yes, n: no", ("y", "n"))]
             print("y: yes, once; a: always, this exact command in this workspace; d: never; n: no")
             return _ANSWERS[await self.choose("your answer", ("y", "a", "d", "n"))]
+
+
+def _drop_typeahead() -> None:
+    clear_typeahead(get_app_session().input)
+    with suppress(ImportError, OSError):  # Windows has no termios
+        import termios
+
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)
+
+
+class _History(FileHistory):
+    """What was typed, kept as long as the disk takes it: a message is worth more than its history."""
+
+    def store_string(self, string: str) -> None:
+        with suppress(OSError):
+            super().store_string(string)
 
 
 @contextmanager

@@ -20,6 +20,8 @@ def command(settings: Settings) -> None:
 
 
 def _shown(value: object) -> str:
-    if value is None:
+    if isinstance(value, tuple):
+        value = ",".join(value)
+    if value is None or value == "":
         return "-"
     return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)

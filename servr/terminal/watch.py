@@ -1,10 +1,8 @@
-"""Follow a session that another process is writing, until Ctrl-C."""
+"""Follow a session that another process is writing, until it is stopped."""
 
 from __future__ import annotations
 
 import asyncio
-import signal
-from contextlib import suppress
 
 from rich.console import Console
 
@@ -16,20 +14,8 @@ LOOK_EVERY_S = 0.5
 
 
 async def watch(sessions: SessionStore, session_id: str, console: Console) -> None:
-    """Draw the session's messages as they are saved. Raises: StoreError."""
+    """Draw the session's messages as they are saved, until cancelled. Raises: StoreError."""
     console.print(f"  watching {session_id}; Ctrl-C ends it", style="dim", markup=False)
-    following = asyncio.ensure_future(_follow(sessions, session_id, console))
-    with suppress(NotImplementedError):
-        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, following.cancel)
-    try:
-        with suppress(asyncio.CancelledError):
-            await following
-    finally:
-        with suppress(NotImplementedError):
-            asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
-
-
-async def _follow(sessions: SessionStore, session_id: str, console: Console) -> None:
     seen = 0
     while True:
         new = sessions.entries_after(session_id, seen)

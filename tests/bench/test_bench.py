@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests import needs
+from tests.bench.measures import Row, compare
 from tests.bench.programs import ROOT
 
 
@@ -22,8 +23,8 @@ def run_bench(folder: Path, *arguments: str) -> dict[str, dict[str, Any]]:
     assert done.returncode in (0, 1), done.stderr
     assert result.exists(), done.stderr
     rows = json.loads(result.read_text("utf-8"))["rows"]
-    over = [row["name"] for row in rows if row["limit"] is not None and row["value"] > row["limit"]]
-    assert done.returncode == int(bool(over))
+    missed = [row["name"] for row in rows if Row(**row).is_missed]
+    assert done.returncode == int(bool(missed))
     return {row["name"]: row for row in rows}
 
 
@@ -52,8 +53,29 @@ def test_a_long_task_is_measured_to_its_end(tmp_path: Path) -> None:
     assert 0.2 < rows["60 steps, last ten / first ten"]["value"] < 5
 
 
+@pytest.mark.slow
+def test_warm_sandboxes_are_compared_with_what_they_replace(tmp_path: Path) -> None:
+    needs.bubblewrap()
+    rows = run_bench(tmp_path, "sandbox")
+    assert 0.5 < rows["warm command / plain bash"]["value"] < 50
+    faster = [row["value"] for row in rows.values() if row["at_least"]]
+    assert len(faster) == 4
+    assert all(1 < value < 100_000 for value in faster)
+    assert 1 < rows["approvals, one command"]["value"] < 100_000
+
+
+def test_a_limit_binds_from_the_side_it_is_meant_for() -> None:
+    slower = compare("slower", [3.0, 8.0, 5.0], [1.0, 2.0, 1.0], 4.0)
+    assert (slower.value, slower.is_missed) == (4.0, False)
+    assert slower.note.endswith("2 of 3 rounds")
+    faster = compare("faster", [1.0, 1.0, 2.0], [50.0, 10.0, 30.0], 20.0, at_least=True)
+    assert (faster.value, faster.is_missed) == (15.0, True)
+    assert faster.note.endswith("1 of 3 rounds")
+    assert not compare("told", [9.0], [1.0], None).is_missed
+
+
 def test_an_unknown_benchmark_is_refused_by_name() -> None:
     command = [sys.executable, "-m", "tests.bench", "tenn"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 2
-    assert "no benchmark tenn; there are: ten, sixty, flood, kills" in done.stderr
+    assert "no benchmark tenn; there are: ten, sixty, flood, sandbox, kills" in done.stderr

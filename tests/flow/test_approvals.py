@@ -68,6 +68,7 @@ def policy(
     rules: Rules | None = None,
     closed: Sequence[Path] = (),
     offline: bool = False,
+    can_open: bool = True,
 ) -> Approvals:
     return Approvals(
         mode,
@@ -78,6 +79,7 @@ def policy(
         rules=rules,
         closed=closed,
         offline=offline,
+        can_open=lambda: can_open,
     )
 
 
@@ -126,6 +128,15 @@ def test_offline_nothing_opens_the_network(workspace: Path) -> None:
         assert isinstance(verdict, Refuse), command
         assert "offline" in verdict.reason
     assert asked(shell(judge, "git commit -m x")).opening == GIT
+
+
+def test_nothing_is_asked_that_no_yes_could_open(workspace: Path) -> None:
+    judge = policy(workspace, can_open=False)
+    for command in ("npm install", "git commit -m x", f"ls {workspace.parent}"):
+        assert isinstance(shell(judge, command), Refuse), command
+    assert shell(judge, "ls") == Allow()
+    for path in ("/etc/shadow", "/etc/sudoers", "/boot/config", "/etc/nginx/nginx.conf"):
+        assert isinstance(shell(policy(workspace), f"cat {path}"), Refuse), path
 
 
 def test_a_remembered_yes_lets_no_dangerous_neighbour_through(workspace: Path) -> None:

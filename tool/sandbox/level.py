@@ -77,7 +77,10 @@ def probe() -> tuple[Level, str]:
         )
     why = _explained(said)
     if (missing := _landlock_failure()) is None:
-        return Level.LANDLOCK, why
+        return Level.LANDLOCK, (
+            f"{why}; until then commands cannot make files at the top of a workspace that holds .git, skills or .agent,"
+            " only in its folders"
+        )
     return Level.RULES, f"{why}; and {missing}"
 
 

@@ -85,9 +85,7 @@ class PythonSession:
     def _ran(self, ended: Ending, seconds: float, before: str, lost: Sequence[str]) -> Ran:
         if not ended.kept:
             why = "" if ended.stopped else "its process ended (os._exit, a crash or a kill)"
-            return Ran(
-                True, seconds, ended.stopped, why or "it did not stop when interrupted", [*lost, *self._forget()]
-            )
+            return Ran(True, seconds, ended.stopped, why or _why_killed(ended), [*lost, *self._forget()])
         is_error, self._names = _understood(ended.reply)
         return Ran(is_error or bool(ended.stopped), seconds, ended.stopped, before, lost)
 
@@ -104,3 +102,10 @@ def _understood(reply: bytes) -> tuple[bool, Sequence[str]]:
             names = [name[:_LONGEST_NAME] for name in found["names"] if isinstance(name, str) and name.isidentifier()]
             return bool(found.get("error")), names[:_MOST_NAMES]
     return False, ()
+
+
+def _why_killed(ended: Ending) -> str:
+    """Return why nothing of the session could be kept."""
+    if ended.stopped.endswith("of memory"):
+        return "it was killed at once, before it could take more"
+    return "it did not stop when interrupted"

@@ -6,6 +6,7 @@ all sense.
 
 from __future__ import annotations
 
+import array
 import contextlib
 import json
 import os
@@ -16,6 +17,8 @@ from typing import Any
 
 MOST_BYTES = 150_000  # of one packet; the kernel takes 212,992 where nobody changed it
 _MOST_FILES = 4
+_FILES_ROOM = socket.CMSG_LEN(_MOST_FILES * array.array("i").itemsize)
+_FILES = (socket.SOL_SOCKET, socket.SCM_RIGHTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class Channel:
 
     def __init__(self, end: socket.socket) -> None:
         self._end = end
+        self._room = bytearray(2 * MOST_BYTES)  # its pages are taken as they are needed
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * MOST_BYTES)
 
     @classmethod
@@ -66,9 +70,11 @@ class Channel:
     def receive(self) -> Packet:
         """Return the next packet; one that makes no sense has an empty header. Raises: EOFError, BlockingIOError."""
         try:
-            data, files, _, _ = socket.recv_fds(self._end, 2 * MOST_BYTES, _MOST_FILES)
+            size, extra, _, _ = self._end.recvmsg_into([self._room], _FILES_ROOM)
         except ConnectionError:
             raise EOFError from None
+        data = bytes(memoryview(self._room)[:size])
+        files = array.array("i", b"".join(piece for level, kind, piece in extra if (level, kind) == _FILES))
         for file in files:
             os.set_inheritable(file, False)  # recv_fds ignores the flag that would do this
         if not data:

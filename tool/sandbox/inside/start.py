@@ -12,7 +12,6 @@ import json
 import os
 import sys
 import types
-from pathlib import Path
 from typing import Any
 
 _SET_DUMPABLE = 4
@@ -31,22 +30,19 @@ def main() -> None:
 
 def _make_importable() -> None:
     """Let this folder be imported under its full name although nothing above it can be read from in here."""
-    for name, folders in (("tool", []), ("tool.sandbox", []), ("tool.sandbox.inside", [str(Path(__file__).parent)])):
+    for name, folders in (("tool", []), ("tool.sandbox", []), ("tool.sandbox.inside", [os.path.dirname(__file__)])):
         package = types.ModuleType(name)
         package.__path__ = folders
         sys.modules[name] = package
 
 
 def _supervisor(lane: str, options: dict[str, Any]) -> None:
-    from tool.sandbox.inside.keeper import Keeper
     from tool.sandbox.inside.limits import Limits
     from tool.sandbox.inside.processes import end_others
     from tool.sandbox.inside.protocol import Channel
-    from tool.sandbox.inside.shell import Shell
     from tool.sandbox.inside.spawn import Spawn
     from tool.sandbox.inside.supervisor import Supervisor, Worker
     from tool.sandbox.inside.walls import raise_walls
-    from tool.sandbox.inside.zygote import Zygote
 
     limits = Limits(**options["limits"])
 
@@ -61,10 +57,16 @@ def _supervisor(lane: str, options: dict[str, Any]) -> None:
     _close_standard_files()
     worker: Worker
     if lane == "shell":
+        from tool.sandbox.inside.shell import Shell
+
         worker = Shell(Spawn(later))
     elif lane == "python":
+        from tool.sandbox.inside.keeper import Keeper
+
         worker = Keeper(Spawn(later), __file__)
     else:
+        from tool.sandbox.inside.zygote import Zygote
+
         _forget_own_modules()
         worker = Zygote(_PACKAGES, later, agent)
     try:

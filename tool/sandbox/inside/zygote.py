@@ -77,7 +77,7 @@ class Zygote:
                 if self._enter is not None:
                     self._enter()
                     die_with_parent()
-                warm_up()
+                warm_up(its)
                 answer(its)
             finally:
                 os._exit(1)
