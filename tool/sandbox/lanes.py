@@ -139,7 +139,9 @@ class Lanes:
         if level.has_namespaces:
             argv = [*confinement.argv(level, pid_one=True, opening=opening), "--"]
             environment = confinement.environment(opening)
-            protection = argv
+            # A mount is of what was there: a repository made anew under the same path needs another.
+            inside = f"{workspace}/"
+            protection = [*argv, *(str(_identity(Path(path))) for path in argv if path.startswith(inside))]
             opened = [confinement.openable(opening.path)] if opening and opening.path else []
             walls = {"writable": [str(workspace), *opened, *_SCRATCH_FOLDERS], "readable": None, "network": True}
         else:

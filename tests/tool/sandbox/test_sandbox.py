@@ -322,6 +322,29 @@ def test_an_approved_path_is_open_and_its_neighbours_are_not(workspace: Path, ou
     ]
 
 
+def test_a_repository_made_anew_is_protected_like_the_old_one(workspace: Path, outputs: FileOutputs) -> None:
+    sandbox = Sandbox(Confinement(workspace, python=running_python()))
+
+    def make_git() -> None:
+        (workspace / ".git").mkdir()
+        (workspace / ".git/config").write_text("[core]\n")
+
+    def changes_it() -> bool:
+        command = "echo armed >> .git/config"
+        asyncio.run(sandbox.run(command, timeout_s=20, output=BoundedOutput(outputs)))
+        return "armed" in (workspace / ".git/config").read_text()
+
+    make_git()
+    assert not changes_it()
+    (workspace / ".git").rename(workspace.parent / "old")
+    make_git()
+    until_looked_at = time.monotonic() + 0.25
+    while time.monotonic() < until_looked_at:
+        pass
+    assert not changes_it()
+    sandbox.close()
+
+
 def test_what_has_come_to_need_protection_gets_it(sandbox: Sandbox, lane_sh: Sh, workspace: Path) -> None:
     lane_sh("echo before")
     (workspace / ".git").mkdir()

@@ -72,6 +72,21 @@ _DENIED = {
     "open_by_handle_at": (304, 265),
 }
 _CLONE, _CLONE3, _SOCKET, _SOCKETPAIR, _IOCTL, _KILL = (56, 220), (435, 435), (41, 198), (53, 199), (16, 29), (62, 129)
+# Calls that set a file's mode, and which argument it is: a program that runs as its owner is a way out for whoever
+# starts it outside, most of all where the owner is root.
+_SET_MODE = {
+    "chmod": ((90, None), 1),
+    "fchmod": ((91, 52), 1),
+    "fchmodat": ((268, 53), 2),
+    "fchmodat2": ((452, 452), 2),
+    "creat": ((85, None), 1),
+    "mknod": ((133, None), 1),
+    "mknodat": ((259, 33), 2),
+}
+_OPEN = {"open": ((2, None), 1), "openat": ((257, 56), 2)}  # and which argument the flags are; the mode is the next
+_OPENAT2 = (437, 437)  # has both behind a pointer
+_CREATES = 0x40 | 0x400000  # O_CREAT, O_TMPFILE: only then is there a mode
+_SET_ID = 0o6000
 # Calls newer than this table are answered as an older kernel would: there is no such call. The x32 calls lie there too.
 _FIRST_UNKNOWN = 463
 _MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column above, audit architecture
@@ -107,6 +122,14 @@ def filter_program(*, network: bool, signals_to_all: bool = True) -> bytes:
     # clone3 has its flags behind a pointer; glibc then falls back to clone, whose flags can be seen.
     program += _when(_CLONE3[column], [_refuse(errno.ENOSYS)])
     program += _when(_CLONE[column], [_load(_argument(0)), (_ANY_BIT, 0, 1, _NEW_NAMESPACES), _refuse(errno.EPERM)])
+    program += _when(_OPENAT2[column], [_refuse(errno.ENOSYS)])
+    for numbers, mode in _SET_MODE.values():
+        if (number := numbers[column]) is not None:
+            program += _when(number, _no_set_id(mode))
+    for numbers, flags in _OPEN.values():
+        if (number := numbers[column]) is not None:
+            created = _no_set_id(flags + 1)
+            program += _when(number, [_load(_argument(flags)), (_ANY_BIT, 0, len(created), _CREATES), *created])
     program += _when(_IOCTL[column], _refuse_any(1, _TERMINAL_INPUT))
     program += _when(_SOCKET[column], _only(0, (_AF_INET, _AF_INET6, _AF_NETLINK) if network else ()))
     program += _when(_SOCKETPAIR[column], _connected_pair())
@@ -146,6 +169,11 @@ def _refuse_any(argument: int, values: tuple[int, ...]) -> list[Instruction]:
     last = len(values) - 1
     tests = [(_EQUAL, last - index, 1 if index == last else 0, value) for index, value in enumerate(values)]
     return [_load(_argument(argument)), *tests, _refuse(errno.EPERM)]
+
+
+def _no_set_id(mode: int) -> list[Instruction]:
+    """Refuse a call whose mode argument makes a program run as its owner or group."""
+    return [_load(_argument(mode)), (_ANY_BIT, 0, 1, _SET_ID), _refuse(errno.EPERM)]
 
 
 def _connected_pair() -> list[Instruction]:
