@@ -190,7 +190,7 @@ def _take(values: dict[str, Any], origin: dict[str, str], name: str, value: Any,
     if name not in SETTINGS:
         raise UsageError(f"{source}: no setting {name!r}; there are: {', '.join(SETTINGS)}")
     text = _as_text(value)
-    if not text and SETTINGS[name].default is not None:
+    if not text and SETTINGS[name].default not in (None, ()):
         return  # an empty variable is one that is not set
     try:
         values[name] = SETTINGS[name].metadata["parse"](text)

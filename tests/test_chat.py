@@ -12,6 +12,8 @@ from tests.program import run
 from tests.scripted_gguf import Script
 from tests.terminal import terminal
 
+pytestmark = pytest.mark.slow  # real terminals
+
 
 @pytest.fixture(scope="module")
 def script() -> Script:

@@ -13,6 +13,8 @@ from tests import needs
 from tests.program import COMMAND, environment, run
 from tests.terminal import terminal
 
+pytestmark = pytest.mark.slow  # real terminals
+
 
 def git(folder: Path, *arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True).stdout

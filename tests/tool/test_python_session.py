@@ -20,6 +20,8 @@ from tool.sandbox.level import Level
 from tool.sandbox.sandbox import Sandbox
 from tool.toolbox import ToolBox
 
+pytestmark = pytest.mark.slow  # real limits take real seconds
+
 Py = Callable[..., ToolResult]
 SLEEP = f"sleep 7{os.getpid()}"
 UNINTERRUPTIBLE = (

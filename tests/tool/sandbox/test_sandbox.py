@@ -22,6 +22,8 @@ from tool.sandbox.confinement import Confinement, running_python
 from tool.sandbox.level import Level
 from tool.sandbox.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow  # real limits take real seconds
+
 SLEEP = f"sleep 6{os.getpid()}"  # found again by its command line, and by that of no other run
 
 
