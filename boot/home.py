@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from boot.settings import CHECKOUT, Settings, config_file
+from boot.settings import CHECKOUT, Settings, config_file, permissions_file
 from core.errors import StoreError, ToolError, UsageError
 from store.database import Database
 from store.journal import SessionJournal
@@ -64,7 +64,7 @@ def open_permissions(settings: Settings) -> Iterator[StoredPermissions]:
 
 def hidden(settings: Settings) -> list[Path]:
     """Return what nothing the model runs may see: other sessions, keys."""
-    return [settings.state_folder, CHECKOUT / ".env", config_file(os.environ).parent]
+    return [settings.state_folder, CHECKOUT / ".env", config_file(os.environ), permissions_file(os.environ)]
 
 
 def read_only(settings: Settings) -> list[Path]:

@@ -68,6 +68,17 @@ class Place:
         require(done.returncode == 0, f"exit {done.returncode}: {(done.stderr or done.stdout).strip()}", SEE_LOG)
         return done.stdout
 
+    def refused(self, task: str) -> str:
+        """Return why the embedded rules could not do a task."""
+        done = self.cli("run", "--model", "rules", task)
+        require(done.returncode == 3, f"exit {done.returncode}: {(done.stderr or done.stdout).strip()}", SEE_LOG)
+        return done.stderr
+
+    def run_script(self, script: str) -> str:
+        """Return what a script prints in the sandbox. As a file, because a command that reaches out would be asked about."""
+        (self.home / "probe.sh").write_text(script)
+        return self.ask("run bash probe.sh")
+
 
 SEE_LOG = "see .agent/logs/agent.log in the home, or run it with AGENT_LOG_LEVEL=DEBUG"
 REINSTALL = "run: make clean chat"
@@ -99,7 +110,7 @@ def packages(place: Place) -> None:
     lines = (ROOT / "requirements.txt").read_text().splitlines()
     for name in (line.partition(">=")[0] for line in lines if line and not line.startswith(("#", "-"))):
         try:
-            importlib.import_module(name)
+            importlib.import_module(name.replace("-", "_"))
         except ImportError as error:
             raise Failed(f"{error}; {REINSTALL}") from error
 
@@ -206,7 +217,7 @@ def files(place: Place) -> None:
 def path_outside(place: Place) -> None:
     (place.home / "link.txt").symlink_to(place.outside)
     for path in ("../outside.txt", str(place.outside), "link.txt"):
-        said = place.ask(f'read "{path}"')
+        said = place.refused(f'read "{path}"')
         require("outside-4711" not in said and "did not work" in said, f"reading {path!r} says {said!r}", STOP_USING)
 
 
@@ -218,7 +229,7 @@ def shell_without_network(place: Place) -> None:
     need_bubblewrap()
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        said = place.ask(f"run echo in-$((40+2)); if : < /dev/tcp/127.0.0.1/{port}; then echo connected; fi")
+        said = place.run_script(f"echo in-$((40+2)); if : < /dev/tcp/127.0.0.1/{port}; then echo connected; fi")
     require("\nin-42\n" in said, f"the command printed {said!r}", SEE_LOG)
     require("\nconnected" not in said, "a command connected to this machine", STOP_USING)
 
@@ -228,7 +239,7 @@ def shell_without_home(place: Place) -> None:
     need_bubblewrap()
     see = 'for file in "$@"; do [ -e "$file" ] && echo "sees $file"; done'
     where = f"{Path.home()}/* {Path.home()}/.[!.]* {place.home / '.agent'}/*"
-    said = place.ask(f"run cat {place.outside}; set -- {where}; {see}; echo the-end")
+    said = place.run_script(f"cat {place.outside}; set -- {where}; {see}; echo the-end")
     require("\nthe-end" in said, f"the command printed {said!r}", SEE_LOG)
     require("outside-4711" not in said, "a command read a file outside the workspace", STOP_USING)
     on_the_way = {f"sees {folder}" for folder in place.home.parents}

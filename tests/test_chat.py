@@ -54,7 +54,7 @@ def test_ctrl_c_stops_the_reply_and_not_the_program(llama_server: Serve, script:
         person.press("c")
         person.wait_for("stopped")
         person.type("and now?")
-        person.wait_for("Now I listen again.")
+        assert "Now I listen again." in person.wait_for("Now I listen again.")
 
 
 @pytest.mark.llama
@@ -65,7 +65,7 @@ def test_a_resumed_chat_shows_what_was_said(llama_server: Serve, script: Script,
         screen = person.wait_for("Hello from the model.")
         assert "› hi there" in screen
         person.type("and now?")
-        person.wait_for("Now I listen again.")
+        assert "Now I listen again." in person.wait_for("Now I listen again.")
 
 
 def test_ctrl_c_while_a_command_runs_ends_the_command(tmp_path: Path) -> None:

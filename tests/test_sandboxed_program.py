@@ -122,7 +122,7 @@ def test_the_mode_can_be_changed_between_turns(tmp_path: Path) -> None:
         person.wait_for("this is plan mode")
         person.type("/mode auto")
         person.type("write x to a.txt")
-        person.wait_for("created 'a.txt'")
+        assert "created 'a.txt'" in person.wait_for("created 'a.txt'")
 
 
 def test_offline_there_is_no_fetch(tmp_path: Path) -> None:
@@ -190,6 +190,17 @@ def test_what_was_started_without_a_sandbox_ends_with_its_command(tmp_path: Path
 
 def _is_alive(pid: str) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+
+
+def test_a_config_file_in_the_workspace_is_hidden_and_its_neighbours_are_not(tmp_path: Path) -> None:
+    needs.bubblewrap()
+    (tmp_path / "config.toml").write_text('api_key = "hunter2"\n')
+    (tmp_path / "peek.sh").write_text("cat config.toml; ls")
+    command = [*COMMAND, "run", "run bash peek.sh", "--model", "rules"]
+    variables = environment(tmp_path) | {"AGENT_CONFIG": str(tmp_path / "config.toml")}
+    done = subprocess.run(command, capture_output=True, text=True, env=variables)
+    assert "peek.sh" in done.stdout
+    assert "hunter2" not in done.stdout
 
 
 def test_the_program_itself_is_no_workspace(tmp_path: Path) -> None:
