@@ -242,7 +242,9 @@ def shell_without_home(place: Place) -> None:
     said = place.run_script(f"cat {place.outside}; set -- {where}; {see}; echo the-end")
     require("\nthe-end" in said, f"the command printed {said!r}", SEE_LOG)
     require("outside-4711" not in said, "a command read a file outside the workspace", STOP_USING)
-    on_the_way = {f"sees {folder}" for folder in place.home.parents}
+    # The folders that lead to the workspace and to the interpreter are there, with nothing else in them.
+    open_paths = (place.home, Path(sys.prefix), Path(sys.base_prefix))
+    on_the_way = {f"sees {folder}" for path in open_paths for folder in (path, *path.parents)}
     seen = [line for line in said.splitlines() if line.startswith("sees ") and line not in on_the_way]
     require(not seen, f"a command {', '.join(seen[:5])}", STOP_USING)
 
