@@ -14,7 +14,19 @@ ROOMS = ("boot", "core", "gate", "tool", "flow", "store", "servr", "model")
 OURS = {*ROOMS, "tests", "cli"}
 TOP_LEVEL = {*ROOMS, "workspace", "tests", "docs"}
 # Packages that cost start-up are imported where they are first needed.
-HEAVY = {"httpx", "jsonschema", "pydantic", "pandas", "numpy", "xllamacpp", "llama_cpp", "sentence_transformers"} | {
+HEAVY = {
+    "selectolax",
+    "markdownify",
+    "idna",
+    "httpx",
+    "jsonschema",
+    "pydantic",
+    "pandas",
+    "numpy",
+    "xllamacpp",
+    "llama_cpp",
+    "sentence_transformers",
+} | {
     "tree_sitter",
     "tree_sitter_bash",
 }

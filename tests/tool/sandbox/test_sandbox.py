@@ -324,27 +324,30 @@ def test_an_approved_path_is_open_and_its_neighbours_are_not(workspace: Path, ou
     ]
 
 
-def test_a_repository_made_anew_is_protected_like_the_old_one(workspace: Path, outputs: FileOutputs) -> None:
-    sandbox = Sandbox(Confinement(workspace, python=running_python()))
+@pytest.mark.parametrize("name", [".git", "skills", ".agent"])
+def test_a_protected_folder_made_anew_is_protected_like_the_old_one(
+    workspace: Path, outputs: FileOutputs, name: str
+) -> None:
+    hidden, read_only = [workspace / ".agent"], [workspace / "skills"]
+    sandbox = Sandbox(Confinement(workspace, hidden, read_only, running_python()))
+    file = workspace / name / "config"
 
-    def make_git() -> None:
-        (workspace / ".git").mkdir()
-        (workspace / ".git/config").write_text("[core]\n")
+    def reaches_it() -> bool:
+        file.parent.mkdir()
+        file.write_text("secret\n")
+        output = BoundedOutput(outputs)
+        command = f"echo armed >> {name}/config; [ {name} = .agent ] && cat {name}/config"
+        asyncio.run(sandbox.run(command, timeout_s=20, output=output))
+        return "armed" in file.read_text() or "secret" in output.text()
 
-    def changes_it() -> bool:
-        command = "echo armed >> .git/config"
-        asyncio.run(sandbox.run(command, timeout_s=20, output=BoundedOutput(outputs)))
-        return "armed" in (workspace / ".git/config").read_text()
-
-    make_git()
-    assert not changes_it()
-    (workspace / ".git").rename(workspace.parent / "old")
-    make_git()
-    until_looked_at = time.monotonic() + 0.25
-    while time.monotonic() < until_looked_at:
+    before = reaches_it()
+    file.parent.rename(workspace.parent / "old")
+    looked_at_again = time.monotonic() + 0.25  # two calls at once are looked at as one
+    while time.monotonic() < looked_at_again:
         pass
-    assert not changes_it()
+    after = reaches_it()
     sandbox.close()
+    assert (before, after) == (False, False)
 
 
 def test_what_has_come_to_need_protection_gets_it(sandbox: Sandbox, lane_sh: Sh, workspace: Path) -> None:
