@@ -40,7 +40,7 @@ class Program:
     folder: str
     has_namespaces: bool
     protection: Sequence[str] = ()  # what a lane must be replaced for when it changes
-    identity: tuple[int, int] = (0, 0)  # of the folder: one made anew under its name is another
+    identity: tuple[int, int, int] = (0, 0, 0)  # of the folder: one made anew under its name is another
 
 
 @dataclass(frozen=True, slots=True)

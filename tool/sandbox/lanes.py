@@ -17,6 +17,7 @@ from typing import Literal
 from core.errors import ToolError
 from core.types import Opening
 from tool.sandbox.confinement import INSIDE, Confinement
+from tool.sandbox.inside.kernel import born_ns
 from tool.sandbox.inside.limits import Limits
 from tool.sandbox.lane import Lane, LaneEnded, Program
 from tool.sandbox.level import Level, probe
@@ -163,9 +164,9 @@ class Lanes:
         return Program(argv, environment, place, level.has_namespaces, protection, _identity(workspace))
 
 
-def _identity(folder: Path) -> tuple[int, int]:
+def _identity(path: Path) -> tuple[int, int, int]:
     try:
-        found = folder.stat()
+        found = path.lstat()
     except OSError:
-        return 0, 0
-    return found.st_dev, found.st_ino
+        return 0, 0, 0
+    return found.st_dev, found.st_ino, born_ns(str(path))
