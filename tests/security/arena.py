@@ -13,6 +13,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 from core.types import ToolResult
@@ -22,6 +23,7 @@ from tests.tool.web_server import WebServer
 from tool.output import OUTPUT_LIMIT
 
 _VICTIM = "import sys, time; f = open(sys.argv[1]); print(flush=True); time.sleep(3600)"
+_ARRIVAL_S = 0.1
 _GIT = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"}
 
 
@@ -144,7 +146,7 @@ class Arena:
             case "hangs":
                 return is_late
             case "kills":
-                return self._victim.poll() is not None or _state(self._victim.pid) == "T"
+                return self._is_harmed()
             case "floods":
                 return len(answer.content.encode()) > OUTPUT_LIMIT
             case "arms":
@@ -220,6 +222,14 @@ class Arena:
         ports = {name.upper(): str(listener.port) for name, listener in self.listeners.items() if listener.port}
         self.web = WebServer()
         self._names |= {"TCP6": "1", **ports, "WEB": str(self.web.port), "HOST": _own_address()}
+
+    def _is_harmed(self) -> bool:
+        """Whether the victim is dead or stopped; a signal takes a moment to arrive."""
+        deadline = time.monotonic() + _ARRIVAL_S
+        while time.monotonic() < deadline:
+            if self._victim.poll() is not None or _state(self._victim.pid) == "T":
+                return True
+        return False
 
     def _start_victim(self) -> subprocess.Popen[bytes]:
         victim = subprocess.Popen(
